@@ -1,4 +1,4 @@
-"""Errors that a user can act on: what is wrong, where, what was expected, what was found, the fix."""
+"""Errors that a user can act on: what is wrong, where, expected, found, and the fix."""
 
 import sys
 from collections.abc import Iterable, Iterator

@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _sync(temporary, os.O_RDWR)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
     finally:
         temporary.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with `\\n` line ends on every system."""
+    """Write UTF-8 text with Unix line ends on every system."""
     write_bytes(path, text.encode())
 
 

@@ -25,7 +25,7 @@ def prepare(device: str, threads: int | None) -> torch.device:
     """
     # cuBLAS is only deterministic with a fixed workspace, read when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(mode=True)
     torch.backends.cudnn.benchmark = False
     if threads is not None:
         torch.set_num_threads(threads)

@@ -45,7 +45,7 @@ def explained(details: list[ErrorDetails], content: object, path: Path) -> UserE
 
 
 def _problem(detail: ErrorDetails, content: object) -> str:
-    keys = _yaml_path(detail["loc"], content)
+    keys = yaml_path(detail["loc"], content)
     name = ".".join(keys)
     if detail["type"] == "extra_forbidden":
         known = sorted(_known_keys(keys[:-1]))
@@ -59,7 +59,7 @@ def _problem(detail: ErrorDetails, content: object) -> str:
     return f"  {name}: wrong value\n    allowed: {allowed}\n    found: {detail['input']!r}"
 
 
-def _yaml_path(loc: tuple[int | str, ...], content: object) -> list[str]:
+def yaml_path(loc: tuple[int | str, ...], content: object) -> list[str]:
     """Keys as they stand in the file: without the tags that pydantic adds for unions."""
     keys: list[str] = []
     for position, part in enumerate(loc):

@@ -78,7 +78,7 @@ class ArchiveSource(Section):
 Source = Annotated[SyntheticSource | ArchiveSource, Field(discriminator="source")]
 
 
-class Milestones(Section):
+class Schedule(Section):
     """Adam with linear warm-up and steps: the learning rate as a function of the epoch."""
 
     epochs: PositiveInt
@@ -96,7 +96,7 @@ class SyntheticWeights(Section):
     identities: PositiveInt
     cameras: Annotated[int, Field(ge=2, le=15)]
     seed: NonNegativeInt = 0
-    schedule: Milestones
+    schedule: Schedule
 
 
 class TorchvisionWeights(Section):
@@ -181,7 +181,7 @@ class AugmentParams(Section):
     erase: Fraction = 0.5
 
 
-class TrainParams(Milestones):
+class TrainParams(Schedule):
     """One training run; the run's own attention, classifier and triplet come from dvc.yaml."""
 
     backbone: Backbone

@@ -1,0 +1,63 @@
+"""The command `reidpipe`. Heavy imports stand in the commands, so that --help answers at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reidpipe import params
+from reidpipe.errors import reported
+
+app = typer.Typer(
+    help="Person re-identification, rebuilt from raw archives to tables. The pipeline is `dvc repro`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Keep the commands' names also while there is one alone."""
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A run, or REV:RUN for the run as it was in a revision.")],
+    b: Annotated[str, typer.Argument(help="The run to set beside it: B - A is shown.")],
+) -> None:
+    """Compare two runs query by query, with the paired bootstrap interval of each difference.
+
+    Example: reidpipe compare market1501-baseline market1501-ours
+    """
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from reidpipe.evaluation import compare as differences  # noqa: PLC0415
+    from reidpipe.evaluation import read_ranking  # noqa: PLC0415
+
+    bootstrap = params.load().active.evaluate.bootstrap
+    rankings = [read_ranking(ranking_file(name)) for name in (a, b)]
+    table = Table("metric", a, b, "difference", f"{bootstrap.confidence:.0%} interval", "verdict")
+    for row in differences(*rankings, bootstrap):
+        sure = "higher" if row.low > 0 else "lower" if row.high < 0 else "undecided"
+        interval = f"{row.low:+.2f} to {row.high:+.2f}"
+        numbers = f"{row.a:.2f}", f"{row.b:.2f}", f"{row.b - row.a:+.2f}"
+        table.add_row(row.metric, *numbers, interval, sure)
+    Console().print(table)
+
+
+def ranking_file(name: str) -> Path:
+    """`RUN` in the workspace, or `REV:RUN` from the DVC cache by the lock of that revision."""
+    if ":" not in name:
+        return Path("runs") / name / "ranking.npz"
+    from reidpipe.revisions import cached  # noqa: PLC0415
+
+    revision, run = name.split(":", 1)
+    return cached(revision, f"runs/{run}/ranking.npz")
+
+
+def main() -> None:
+    """Entry point: user errors are shown without a traceback, exit status 2."""
+    with reported():
+        app()

@@ -1,0 +1,53 @@
+"""Images of a data set as uint8 tensors of one size, read from the stored zip.
+
+Decoding and resizing happen once where the set fits the memory budget; otherwise every access reads
+the zip, in the loader's workers (one handle a process).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from reidpipe.data.archive import decode, read
+
+_THREADS = 2
+_MEGABYTE = 1 << 20
+
+
+class Images:
+    """The images `members` of `archive`, bicubically resized to `size` = (height, width) pixels."""
+
+    def __init__(
+        self, archive: Path, members: Sequence[str], size: tuple[int, int], cache_mb: int
+    ) -> None:
+        self.archive = archive
+        self.members = list(members)
+        self.size = size
+        height, width = size
+        fits = len(self.members) * 3 * height * width <= cache_mb * _MEGABYTE
+        self._kept = self._read(range(len(self.members))) if fits else None
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Tensor:
+        """Images at `indices` as uint8 [B, 3, H, W], in the order asked for."""
+        if self._kept is not None:
+            return self._kept[torch.as_tensor(np.asarray(indices))]
+        return self._read(indices)
+
+    def _read(self, indices: Sequence[int] | np.ndarray | range) -> Tensor:
+        # Threads, because Pillow decodes and resizes outside the interpreter's lock.
+        with ThreadPoolExecutor(_THREADS) as pool:
+            pixels = list(pool.map(self._one, indices))
+        return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+
+    def _one(self, index: int) -> np.ndarray:
+        height, width = self.size
+        image = decode(read(self.archive, self.members[int(index)]))
+        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))

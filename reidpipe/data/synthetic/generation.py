@@ -1,0 +1,105 @@
+"""Take the photographs of a plan and put them into one archive."""
+
+import csv
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reidpipe.data.synthetic.camera import Camera, hung
+from reidpipe.data.synthetic.layouts import lists, member
+from reidpipe.data.synthetic.person import Person, born
+from reidpipe.data.synthetic.picture import Photograph, photographed
+from reidpipe.data.synthetic.plan import Shot, planned
+from reidpipe.data.synthetic.scene import Scene, painted
+from reidpipe.files import replacing
+from reidpipe.params import SyntheticSource
+from reidpipe.runtime import stream
+
+TRUTH = "truth.csv"
+_HEIGHT, _WIDTH, _QUALITY = 64, 32, 90
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class World:
+    """The cameras and people of one data set, each drawn from a random stream of its own."""
+
+    source: SyntheticSource
+
+    @cached_property
+    def cameras(self) -> list[tuple[Camera, Scene]]:
+        return [self._camera(index) for index in range(self.source.cameras)]
+
+    def _camera(self, index: int) -> tuple[Camera, Scene]:
+        camera = hung(stream(self.source.seed, "camera", index))
+        return camera, painted(camera, stream(self.source.seed, "scene", index))
+
+    def person(self, key: str) -> Person:
+        return born(stream(self.source.seed, "person", key))
+
+    def photograph(self, shot: Shot) -> Photograph:
+        """Take one photograph; it depends on no other."""
+        where = self.cameras[shot.camid - 1]
+        # All images of a visit see the person walk the same way.
+        way = stream(self.source.seed, "way", shot.person, shot.camid)
+        heading = where[0].heading + np.pi * way.integers(2) + way.normal(0, 0.3)
+        rng = stream(self.source.seed, "image", shot.number)
+        size = self._size(rng)
+        person = self.person(shot.person)
+        return photographed(person, where, float(heading), size=size, framing=shot.framing, rng=rng)
+
+    def _size(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Market-1501's images are all of one size, the others' are as detected."""
+        if self.source.layout == "market1501":
+            return _HEIGHT, _WIDTH
+        height = int(rng.integers(_HEIGHT - 8, _HEIGHT + 13))
+        return height, round(height * rng.uniform(0.42, 0.56))
+
+
+def generate(path: Path, source: SyntheticSource) -> None:
+    """Write the data set `source` as one zip: the benchmark's files, and the truth about each.
+
+    `truth.csv` holds member (as the packed archive and the manifest name it, below the benchmark's
+    own folder), pid, camid (from 1), yaw (degrees, 0 faces the camera), occluded (share of the
+    person that is hidden) and light (1 is the camera's usual). Equal sources give equal bytes.
+    """
+    shots, world = planned(source), World(source)
+    members = {name: text.encode() for name, text in lists(source, shots).items()}
+    truth: list[tuple[str, ...]] = []
+    for shot in shots:
+        name, photograph = member(source, shot), world.photograph(shot)
+        members[name] = _jpeg(photograph)
+        truth.append(_truth(name.split("/", 1)[1], shot, photograph))
+    members[TRUTH] = _csv(sorted(truth))
+    _write(path, members)
+
+
+def _jpeg(photograph: Photograph) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(photograph.pixels).save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def _truth(name: str, shot: Shot, photograph: Photograph) -> tuple[str, ...]:
+    figures = f"{photograph.yaw:.1f}", f"{photograph.occluded:.3f}", f"{photograph.light:.3f}"
+    return name, str(shot.pid), str(shot.camid), *figures
+
+
+def _csv(rows: list[tuple[str, ...]]) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("member", "pid", "camid", "yaw", "occluded", "light"))
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def _write(path: Path, members: dict[str, bytes]) -> None:
+    """A stored zip with sorted members of one date: JPEGs do not shrink further."""
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, _DATE), members[name])

@@ -1,0 +1,95 @@
+"""Augmentation of a training batch, and normalisation.
+
+The recipe of the ReID baselines (BoT, 1903.07071): horizontal flip, zero padding with a random
+crop back to size, random erasing. What happens to an image follows from (seed, epoch, index) alone,
+so the number of workers, the batch it is in and a resumed run change nothing.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from reidpipe.params import AugmentParams
+from reidpipe.runtime import stream
+
+# Channel means and standard deviations of ImageNet, which the pre-trained weights expect.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+# Random erasing (1708.04896), section 4.1: share of the image's area and aspect ratio.
+ERASED_AREA = (0.02, 0.4)
+ERASED_ASPECT = (0.3, 1 / 0.3)
+_TRIES = 100
+
+
+class Draw(NamedTuple):
+    """What happens to one image: flipped or not, the crop's corner, the erased box (or none)."""
+
+    flip: bool
+    top: int
+    left: int
+    erased: tuple[int, int, int, int] | None
+    """Top, left, height, width in pixels of the crop."""
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 [B, 3, H, W] to float32 of ImageNet's mean 0 and standard deviation 1."""
+    mean = torch.tensor(MEAN, device=images.device).mul(255).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=images.device).mul(255).view(1, 3, 1, 1)
+    return (images.to(torch.float32) - mean) / std
+
+
+def augment(
+    images: Tensor, indices: np.ndarray, *, params: AugmentParams, seed: int, epoch: int
+) -> Tensor:
+    """Flip, crop, normalise and erase: uint8 [B, 3, H, W] to float32 of the same shape.
+
+    `indices` [B] are the images' numbers in the data set. The erased box takes the mean colour
+    (zero after normalising), as the ReID baselines do; the paper of random erasing compares that
+    with random values and finds little between them.
+    """
+    height, width = images.shape[2:]
+    draws = [draw(params, (height, width), seed, epoch, int(index)) for index in indices]
+    padded = pad(images, [params.pad] * 4)
+    crops = torch.empty_like(images)
+    for crop, source, (flip, top, left, _) in zip(crops, padded, draws, strict=True):
+        window = source[:, top : top + height, left : left + width]
+        crop.copy_(window.flip(2) if flip else window)
+    result = normalise(crops)
+    for image, chance in zip(result, draws, strict=True):
+        if chance.erased:
+            top, left, tall, wide = chance.erased
+            image[:, top : top + tall, left : left + wide] = 0
+    return result
+
+
+def draw(params: AugmentParams, size: tuple[int, int], seed: int, epoch: int, index: int) -> Draw:
+    """The fate of image `index` in `epoch`."""
+    random = stream(seed, "augment", epoch, index)
+    flip, erase = random.random(2) < (params.flip, params.erase)
+    top, left = random.integers(0, 2 * params.pad + 1, 2)
+    box = erased_box(random, size) if erase else None
+    return Draw(bool(flip), int(top), int(left), box)
+
+
+def erased_box(
+    random: np.random.Generator, size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """A box of random area, aspect and place inside (H, W), as Algorithm 1 of 1708.04896.
+
+    Its loop has no end; ours gives up after 100 boxes that do not fit.
+    """
+    height, width = size
+    for _ in range(_TRIES):
+        area = random.uniform(*ERASED_AREA) * height * width
+        aspect = random.uniform(*ERASED_ASPECT)
+        tall, wide = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < tall < height and 0 < wide < width:
+            top = int(random.integers(0, height - tall + 1))
+            left = int(random.integers(0, width - wide + 1))
+            return top, left, tall, wide
+    return None

@@ -1,0 +1,174 @@
+"""From features to figures: rank, count, and say how sure the figures are."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidpipe import checkpoint, runtime
+from reidpipe.errors import UserError
+from reidpipe.files import write_bytes, write_csv, write_json
+from reidpipe.metrics import distance, rerank
+from reidpipe.metrics.bootstrap import Floats, interval
+from reidpipe.metrics.protocol import Labels, Protocol
+from reidpipe.metrics.ranking import Ranking, cmc, rank
+from reidpipe.metrics.verification import Pairs
+from reidpipe.params import BootstrapParams, EvaluateParams
+
+RANKS = (1, 5, 10, 20)
+FALSE_POSITIVE_RATES = ("1e-4", "1e-3", "1e-2")
+CMC_LENGTH = 50
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the extract stage leaves: the queries, then the gallery."""
+
+    embedding: Tensor
+    """N x D, float32."""
+    labels: Labels
+    queries: int
+    """How many of the N are queries."""
+
+
+def evaluate(
+    features: Path, params: EvaluateParams, out_metrics: Path, out_cmc: Path, out_ranking: Path
+) -> None:
+    """Write metrics (JSON, percent), the CMC curve (CSV, percent) and the ranking (npz) of a run.
+
+    Raises:
+        UserError: the features cannot be evaluated (NaN, zero, no true match); nothing is written.
+    """
+    device = runtime.prepare(params.device, params.threads)
+    ranking, pairs = ranked(read_features(features, device), params)
+    metrics = figures(ranking, params.bootstrap) | verification(pairs)
+    curve = 100 * cmc(ranking, CMC_LENGTH)
+    write_ranking(out_ranking, ranking)
+    write_csv(out_cmc, ["rank", "cmc"], enumerate(curve.tolist(), start=1))
+    write_json(out_metrics, metrics)
+
+
+def read_features(path: Path, device: torch.device) -> Features:
+    """Features from their file.
+
+    Raises:
+        UserError: it is no features file, or the gallery does not follow the queries.
+    """
+    tensors, _ = checkpoint.load(path)
+    missing = {"embedding", "pid", "camid", "subset"} - tensors.keys()
+    if missing:
+        raise UserError("not a features file", where=path, found=f"no {', '.join(sorted(missing))}")
+    if (tensors["subset"][1:] < tensors["subset"][:-1]).any():
+        raise UserError("the gallery does not follow the queries", where=path, fix="extract again")
+    embedding, pid, camid = (tensors[name].to(device) for name in ("embedding", "pid", "camid"))
+    return Features(embedding, Labels(pid, camid), int((tensors["subset"] == 0).sum()))
+
+
+def ranked(features: Features, params: EvaluateParams) -> tuple[Ranking, Pairs]:
+    """Rank all queries and count all pairs in one pass; embeddings are normalised *in place*."""
+    query, gallery = slice(features.queries), slice(features.queries, None)
+    distance.prepare_(features.embedding[query], params.metric, "query")
+    distance.prepare_(features.embedding[gallery], params.metric, "gallery")
+    protocol = Protocol(features.labels[query], features.labels[gallery])
+    pairs = Pairs(features.embedding.device)
+    blocks = protocol.blocks(_distances(features, params))
+    return rank(pairs.counted(blocks), protocol, params.top_k), pairs
+
+
+def _distances(features: Features, params: EvaluateParams) -> Iterator[tuple[int, Tensor]]:
+    embedding, queries = features.embedding, features.queries
+    if params.rerank is None:
+        query, gallery = embedding[:queries], embedding[queries:]
+        return distance.blocks(query, gallery, params.metric, params.block_mb)
+    options = params.rerank.model_dump()
+    return rerank.blocks(embedding, queries, params.metric, params.block_mb, **options)
+
+
+def per_query(ranking: Ranking) -> dict[str, Floats]:
+    """Figures a query, in percent, whose means are the metrics."""
+    hits: dict[str, Floats] = {
+        f"rank{k}": (ranking.first_match < k) * np.float64(100) for k in RANKS
+    }
+    return hits | {"mAP": 100 * ranking.average_precision, "mINP": 100 * ranking.inp}
+
+
+def figures(ranking: Ranking, bootstrap: BootstrapParams) -> dict[str, float]:
+    """Metrics in percent, counts of queries, and the bootstrap interval of each metric."""
+    values = per_query(ranking)
+    low, high = interval(np.stack([*values.values()], axis=1), **bootstrap.model_dump())
+    bounds = {
+        f"{name}_{end}": float(bound[index])
+        for index, name in enumerate(values)
+        for end, bound in (("low", low), ("high", high))
+    }
+    skipped = ranking.num_query - len(ranking.query)
+    counts = {"num_query": ranking.num_query, "num_skipped": skipped}
+    return {name: float(value.mean()) for name, value in values.items()} | counts | bounds
+
+
+def verification(pairs: Pairs) -> dict[str, float]:
+    """ROC AUC and TPR at three FPR, in percent, each with the largest error of its binning."""
+    found = {f"tpr_at_fpr_{rate}": pairs.tpr_at_fpr(float(rate)) for rate in FALSE_POSITIVE_RATES}
+    found["roc_auc"] = pairs.roc_auc()
+    values = {name: 100 * value for name, (value, _) in found.items()}
+    return values | {f"{name}_error": 100 * error for name, (_, error) in found.items()}
+
+
+def write_ranking(path: Path, ranking: Ranking) -> None:
+    """The fields of `ranking` as an npz without objects, equal bytes for equal content."""
+    buffer = io.BytesIO()
+    arrays = {field.name: getattr(ranking, field.name) for field in fields(ranking)}
+    np.savez(buffer, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_ranking(path: Path) -> Ranking:
+    """What `write_ranking` wrote.
+
+    Raises:
+        UserError: the file is missing or is no ranking.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            content = {field.name: arrays[field.name] for field in fields(Ranking)}
+    except FileNotFoundError:
+        raise UserError("a ranking is missing", where=path, fix="dvc repro evaluate") from None
+    except (ValueError, KeyError, OSError) as error:
+        raise UserError("not a ranking that reidpipe wrote", where=path, found=error) from None
+    return Ranking(**content | {"num_query": int(content["num_query"])})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of two rankings, in percent, and B - A in percentage points with its interval."""
+
+    metric: str
+    a: float
+    b: float
+    low: float
+    high: float
+
+
+def compare(a: Ranking, b: Ranking, bootstrap: BootstrapParams) -> Iterator[Difference]:
+    """Every metric of two rankings of the same queries, with the paired bootstrap interval.
+
+    Raises:
+        UserError: the rankings have different queries.
+    """
+    if a.num_query != b.num_query or not np.array_equal(a.query, b.query):
+        raise UserError(
+            "two runs on different queries cannot be compared",
+            expected=f"the {len(a.query)} valid queries of {a.num_query} of the first run",
+            found=f"{len(b.query)} of {b.num_query}",
+            fix="compare two runs on one data set, each evaluated on the same split",
+        )
+    values_a, values_b = per_query(a), per_query(b)
+    differences = np.stack([values_b[name] - values_a[name] for name in values_a], axis=1)
+    low, high = interval(differences, **bootstrap.model_dump())
+    for index, name in enumerate(values_a):
+        means = float(values_a[name].mean()), float(values_b[name].mean())
+        yield Difference(name, *means, float(low[index]), float(high[index]))

@@ -1,0 +1,70 @@
+"""Embeddings of the query and gallery images of one data set by one trained model."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidpipe import checkpoint, runtime
+from reidpipe.data import records
+from reidpipe.data.images import Images
+from reidpipe.data.transforms import normalise
+from reidpipe.models.reid import ReID
+from reidpipe.params import ExtractParams
+
+SUBSETS = {"query": 0, "gallery": 1}
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def extract(
+    model_file: Path, archive: Path, manifest: Path, params: ExtractParams, out: Path
+) -> None:
+    """Write embedding float32 [N, D], pid, camid int64 [N] and subset uint8 [N] (query 0, gallery 1).
+
+    Rows are the manifest's query and gallery rows, in its order; embeddings are not normalised.
+    """
+    device = runtime.prepare(params.device, params.threads)
+    model, about = load_model(model_file, device)
+    rows = records.read(manifest).query("subset != 'train'")
+    # Nothing is kept: every image is looked at once.
+    images = Images(archive, rows["member"].tolist(), tuple(about["image_size"]), cache_mb=0)
+    tensors = {
+        "embedding": embed(model, images, params, device, label=about["run"]),
+        "pid": torch.tensor(rows["pid"].to_numpy()),
+        "camid": torch.tensor(rows["camid"].to_numpy()),
+        "subset": torch.tensor(rows["subset"].map(SUBSETS).to_numpy(), dtype=torch.uint8),
+    }
+    checkpoint.save(out, tensors, {"run": about["run"], "flip": params.flip})
+
+
+def load_model(path: Path, device: torch.device) -> tuple[ReID, dict[str, object]]:
+    """A trained model, ready to embed, and what its file says about it."""
+    tensors, about = checkpoint.load(path)
+    model = ReID.from_about(about)
+    model.load_state_dict(tensors)
+    return model.to(device, memory_format=torch.channels_last).eval(), about
+
+
+@torch.inference_mode()
+def embed(
+    model: ReID, images: Images, params: ExtractParams, device: torch.device, *, label: str
+) -> Tensor:
+    """Embeddings float32 [N, D] on the CPU; with `flip`, the mean with the mirrored image's."""
+    half = AUTOCAST.get(params.precision)
+    parts = []
+    starts = range(0, len(images), params.batch_size)
+    with (
+        torch.autocast(device.type, dtype=half, enabled=half is not None),
+        runtime.progress(f"extract {label}", len(images)) as show,
+    ):
+        for start in starts:
+            indices = np.arange(start, min(start + params.batch_size, len(images)))
+            batch = normalise(images.take(indices).to(device))
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            embedding = model.embed(batch).float()
+            if params.flip:
+                embedding = (embedding + model.embed(batch.flip(3)).float()) / 2
+            parts.append(embedding.cpu())
+            show(int(indices[-1]) + 1)
+    return torch.cat(parts)

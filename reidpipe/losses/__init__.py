@@ -1,0 +1,1 @@
+"""What is minimised: cross-entropy on the classifier's logits, triplet on the features."""

@@ -1,0 +1,1 @@
+"""The field's protocol: distances, ranking, re-ranking, verification, confidence."""

@@ -1,0 +1,120 @@
+"""Ranks of the true matches, and from them CMC, mAP and mINP.
+
+The gallery is ordered by distance, equal distances by gallery index. The rank of a match is found
+by counting the images before it, so the gallery is never sorted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from reidpipe.metrics.keys import ROWS, distance_of, index_of, pack, smallest, starts
+from reidpipe.metrics.protocol import Block, Protocol
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is known of the Qv queries that have a true match, in query order."""
+
+    query: Indices
+    """Qv: row among the queries."""
+    first_match: Indices
+    """Qv: 0-based rank of the nearest true match."""
+    average_precision: Floats
+    """Qv: mean over the true matches of (matches up to it) / (images up to it), the step form."""
+    inp: Floats
+    """Qv: inverse negative penalty, matches / rank of the last match (2001.04193)."""
+    top: Indices
+    """Qv x k: gallery indices, nearest first; -1 where fewer than k are left without junk."""
+    top_distance: npt.NDArray[np.float32]
+    """Qv x k: their distances; infinity where `top` is -1."""
+    num_query: int
+    """All queries, with the skipped ones that have no true match."""
+
+
+def rank(blocks: Iterable[Block], protocol: Protocol, top_k: int) -> Ranking:
+    """Rank the matches of every query of `blocks`, which come from `protocol.blocks`.
+
+    Raises:
+        UserError: no query has a true match.
+    """
+    parts = [_rank_rows(*part, top_k) for block in blocks for part in _split(block)]
+    ranks, count, keys = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+    if not len(ranks):
+        raise protocol.no_match()
+    valid = count > 0
+    top, top_distance = _lists(keys[valid])
+    first_match, average_precision, inp = _figures(ranks.numpy(), count[valid].numpy())
+    return Ranking(
+        query=valid.nonzero()[:, 0].numpy(),
+        first_match=first_match,
+        average_precision=average_precision,
+        inp=inp,
+        top=top,
+        top_distance=top_distance,
+        num_query=len(count),
+    )
+
+
+def cmc(ranking: Ranking, length: int = 50) -> Floats:
+    """Cumulative matching characteristic: share of queries whose first match is within rank r."""
+    count = np.bincount(np.minimum(ranking.first_match, length), minlength=length + 1)
+    return np.cumsum(count[:length]) / len(ranking.query)
+
+
+def _split(block: Block) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
+    """ROWS rows at a time: as many as a key can hold, and few enough to stay in the cache."""
+    bounds = torch.arange(0, len(block.distance) + ROWS, ROWS, device=block.row.device)
+    edges = torch.searchsorted(block.row, bounds).tolist()
+    for part, (start, stop) in enumerate(pairwise(edges)):
+        first = part * ROWS
+        rows = block.distance[first : first + ROWS]
+        yield rows, block.row[start:stop] - first, block.column[start:stop]
+
+
+def _rank_rows(
+    distance: Tensor, row: Tensor, column: Tensor, top_k: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Ranks of the matches (P, ascending in each row), matches a row (R), nearest keys (R x k).
+
+    Only images as near as the row's hardest match, or as its k-th image, can matter: the others
+    get no key.
+    """
+    match = pack(distance, row, column).sort().values
+    count = torch.bincount(row, minlength=len(distance))
+    reach = distance.topk(min(top_k, distance.shape[1]), dim=1, largest=False).values[:, -1:]
+    limit = reach.clone()
+    last = count.cumsum(0)[count > 0] - 1
+    limit[count > 0] = torch.maximum(limit[count > 0], distance_of(match[last])[:, None])
+    near_row, near_column = (distance <= limit).nonzero(as_tuple=True)
+    keys = pack(distance, near_row, near_column)
+    slot = torch.searchsorted(match, keys, right=True)
+    before = torch.bincount(slot, minlength=len(match) + 1).cumsum(0)[:-1]
+    start = starts(torch.bincount(near_row, minlength=len(distance)))
+    within = keys[distance_of(keys) <= reach[near_row, 0]]
+    return before - start[row], count, smallest(within, len(distance), top_k)
+
+
+def _lists(keys: Tensor) -> tuple[Indices, npt.NDArray[np.float32]]:
+    """Gallery indices and distances of Q x k keys; junk (at infinity) is no part of a list."""
+    distance, index = distance_of(keys), index_of(keys)
+    missing = (keys < 0) | distance.isinf()
+    lists = index.masked_fill(missing, -1), distance.masked_fill(missing, torch.inf)
+    return lists[0].numpy(), lists[1].numpy()
+
+
+def _figures(ranks: Indices, count: Indices) -> tuple[Indices, Floats, Floats]:
+    """First rank, average precision and INP of each query from its `count` ascending ranks."""
+    start = np.cumsum(count) - count
+    found = np.arange(1, len(ranks) + 1) - np.repeat(start, count)
+    average_precision = np.add.reduceat(found / (ranks + 1), start) / count
+    last = ranks[start + count - 1]
+    return ranks[start], average_precision, count / (last + 1)

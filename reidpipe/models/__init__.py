@@ -1,0 +1,1 @@
+"""The network: backbone with attention, BN neck, classifier; and what it costs."""

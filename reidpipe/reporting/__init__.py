@@ -1,0 +1,1 @@
+"""What the report stage writes: tables, the claims ledger, figures and the page."""

@@ -1,0 +1,66 @@
+"""Accuracy of the variants of Table 1 against what one embedding costs."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from reidpipe.reporting.costs import Costs
+from reidpipe.reporting.curves import WIDE, styles
+from reidpipe.reporting.drawing import MUTED, Drawing, canvas, drawing, look
+from reidpipe.reporting.tables import Row, Table
+
+LINES = 18
+"""Labels that fit one above the other."""
+
+
+def cost_scatter(table: Table, costs: Costs) -> Drawing:
+    """The mAP against the operations that one embedding takes."""
+    rows = table.rebuilt
+    points = {
+        row.method: (costs.profile[run].flops / 1e9, float(row.cells["mAP"].rebuilt or 0))
+        for run, row in rows.items()
+    }
+    with look():
+        figure, (axes,) = canvas(*WIDE)
+        for row, style in zip(rows.values(), styles(rows), strict=True):
+            x, y = points[row.method]
+            axes.plot([x, x], _bounds(row), color=style["color"], linewidth=1, alpha=0.5)
+            axes.plot(x, y, "o", color=style["color"], markersize=8)
+        axes.margins(x=0.2, y=0.1)
+        axes.set(xlabel=f"GFLOPs an image ({costs.names})", ylabel="mAP (%)")
+        _label(axes, points)
+        spoken = [f"{name} {y:.2f} at {x:.4f}" for name, (x, y) in points.items()]
+        return drawing(
+            "cost",
+            figure,
+            f"mAP against GFLOPs: {', '.join(spoken)}.",
+            "What a variant gains for what it costs. Bars are the bootstrap intervals of mAP. The "
+            "paper argues for ECA by its cost; counted like this, SE, ECA and CBAM are all "
+            "nearly free.",
+        )
+
+
+def _bounds(row: Row) -> list[float]:
+    """Ends of the interval of mAP; one point where it is not known."""
+    cell = row.cells["mAP"]
+    ends = (bound if bound is not None else cell.rebuilt for bound in (cell.low, cell.high))
+    return [float(end or 0) for end in ends]
+
+
+def _label(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Names beside the points, pushed apart from bottom to top so that none covers another."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    floors = {1: low, -1: low}
+    for name, (x, y) in sorted(points.items(), key=lambda item: item[1][1]):
+        side = 1 if x <= (left + right) / 2 else -1
+        height = max(y, floors[side])
+        floors[side] = height + (high - low) / LINES
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(x + side * 0.03 * (right - left), height),
+            va="center",
+            ha="left" if side > 0 else "right",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkB": 5},
+        )

@@ -1,0 +1,179 @@
+"""A table as Markdown, CSV and LaTeX (booktabs)."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from reidpipe.files import write_text
+from reidpipe.reporting.paired import Difference
+from reidpipe.reporting.tables import Cell, Row, Table, column_labels
+
+DASH = "-"
+SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"})
+
+
+def points(value: Decimal | float | None) -> str:
+    """A difference with its sign, or a dash."""
+    return DASH if value is None else f"{value:+.2f}"
+
+
+def span(low: Decimal | float | None, high: Decimal | float | None) -> str:
+    return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
+
+
+def figure(cell: Cell) -> str:
+    """The rebuilt figure with its interval, or a dash."""
+    if cell.rebuilt is None:
+        return DASH
+    return f"{cell.rebuilt} {span(cell.low, cell.high)}".strip()
+
+
+def versus(difference: Difference | None) -> str:
+    if difference is None:
+        return DASH
+    return f"{points(difference.value)} [{difference.low:+.2f}, {difference.high:+.2f}]"
+
+
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table, padded so that it also reads well as plain text.
+
+    The first `left` columns are aligned to the left, the others to the right.
+    """
+    lines = [[text.replace("|", "\\|") for text in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
+    aligned = [
+        " | ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in lines
+    ]
+    rule = " | ".join("-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths))
+    return "\n".join(f"| {line} |" for line in (aligned[0], rule, *aligned[1:])) + "\n"
+
+
+def markdown(table: Table) -> str:
+    """Title, notes and the padded table; the best published and rebuilt figures are bold."""
+    header = ["Method", *_spread(column_labels(table), ("{} paper", "rebuilt", "diff."))]
+    if table.baseline:
+        header.append("mAP vs baseline")
+    body = [_markdown_row(row, table) for row in table.rows]
+    notes = [f"**{note}**" if note.isupper() or "NOT" in note else note for note in table.notes]
+    title = f"Table {table.number}. {table.title}"
+    return "\n\n".join([f"# {title}", *notes, grid([*header, "status"], body)])
+
+
+def _spread(labels: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    return [pattern.format(label) for label in labels for pattern in patterns]
+
+
+def _markdown_row(row: Row, table: Table) -> list[str]:
+    cells = [row.method]
+    for column in table.columns:
+        cell = row.cells[column]
+        cells += [
+            _strong(str(cell.published or DASH), cell.published, table.best(column, "published")),
+            _strong(figure(cell), cell.rebuilt, table.best(column, "rebuilt")),
+            points(cell.difference),
+        ]
+    if table.baseline:
+        cells.append(versus(row.versus_baseline))
+    return [*cells, row.status]
+
+
+def _strong(text: str, value: Decimal | None, best: Decimal | None) -> str:
+    return f"**{text}**" if value is not None and value == best else text
+
+
+def comma_separated(table: Table) -> str:
+    """One line a row with every figure in a column of its own; empty where there is none."""
+    ends = ("paper", "rebuilt", "low", "high", "difference")
+    names = [f"{column}_{end}" for column in table.columns for end in ends]
+    tail = ["mAP_vs_baseline", "mAP_vs_baseline_low", "mAP_vs_baseline_high"]
+    header = ["table", "profile", "method", "run", "status", *names]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header + (tail if table.baseline else []))
+    writer.writerows(_flat(row, table) for row in table.rows)
+    return buffer.getvalue()
+
+
+def _flat(row: Row, table: Table) -> list[object]:
+    flat: list[object] = [table.id, table.profile, row.method, row.run, row.status]
+    for column in table.columns:
+        cell = row.cells[column]
+        flat += [cell.published, cell.rebuilt, cell.low, cell.high, cell.difference]
+    if table.baseline:
+        d = row.versus_baseline
+        flat += [f"{v:.2f}" for v in (d.value, d.low, d.high)] if d else [None] * 3
+    return flat
+
+
+def latex(table: Table) -> str:
+    """A floating booktabs table with the notes in its caption."""
+    count = 3 * len(table.columns) + (1 if table.baseline else 0)
+    groups = " & ".join(f"\\multicolumn{{3}}{{c}}{{{label}}}" for label in column_labels(table))
+    rules = "".join(f"\\cmidrule(lr){{{3 * i + 2}-{3 * i + 4}}}" for i in range(len(table.columns)))
+    names = " & ".join(["paper & rebuilt & diff."] * len(table.columns))
+    extra = (" & mAP vs", " & baseline") if table.baseline else ("", "")
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            "\\begin{table*}",
+            "\\centering",
+            f"\\caption{{{_escaped(table.title)}. {_escaped(' '.join(table.notes))}}}",
+            f"\\label{{tab:{table.id}}}",
+            f"\\begin{{tabular}}{{l{'r' * count}}}",
+            "\\toprule",
+            f" & {groups}{extra[0]} \\\\",
+            rules,
+            f"Method & {names}{extra[1]} \\\\",
+            "\\midrule",
+            *(_latex_row(row, table) for row in table.rows),
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\end{table*}\n",
+        ]
+    )
+
+
+def _latex_row(row: Row, table: Table) -> str:
+    cited = row.status == "cited"
+    cells = [_escaped(row.method) + (" (cited)" if cited else "")]
+    for column in table.columns:
+        cell = row.cells[column]
+        published = _bold(cell.published, table.best(column, "published"))
+        rebuilt = _bold(cell.rebuilt, table.best(column, "rebuilt"))
+        interval = span(cell.low, cell.high)
+        small = f" {{\\scriptsize {interval}}}" if interval else ""
+        cells += [published, rebuilt + small, _math(points(cell.difference))]
+    if table.baseline:
+        cells.append(_math(versus(row.versus_baseline)))
+    return " & ".join(cells) + " \\\\"
+
+
+def _bold(value: Decimal | None, best: Decimal | None) -> str:
+    if value is None:
+        return "--"
+    return f"\\textbf{{{value}}}" if value == best else str(value)
+
+
+def _math(text: str) -> str:
+    return "--" if text == DASH else f"${text}$"
+
+
+def _escaped(text: str) -> str:
+    return text.translate(SPECIAL)
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """`folder/ID.md`, `.csv` and `.tex`."""
+    writers: dict[str, Callable[[Table], str]] = {
+        "md": markdown,
+        "csv": comma_separated,
+        "tex": latex,
+    }
+    for extension, text in writers.items():
+        write_text(folder / f"{table.id}.{extension}", text(table))

@@ -1,0 +1,37 @@
+"""What every part of the report reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reidpipe.params import Params
+from reidpipe.reporting.experiment import Run
+from reidpipe.reporting.pictures import DataSet
+from reidpipe.reporting.results import Result
+from reidpipe.reporting.tables import Table
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The repository, its checked parameters, and what was read of it so far."""
+
+    root: Path
+    params: Params
+    runs: Mapping[str, Run]
+    results: Mapping[str, Result]
+    tables: Sequence[Table]
+
+    @property
+    def images(self) -> bool:
+        """Whether photographs may be shown."""
+        return self.params.active.report.images
+
+    @property
+    def datasets(self) -> list[str]:
+        """Data sets of the runs, in the order of the tables."""
+        return list(dict.fromkeys(run.dataset for run in self.runs.values()))
+
+    def data_set(self, name: str) -> DataSet:
+        return DataSet(
+            name, self.root / f"data/raw/{name}.zip", self.root / f"data/splits/{name}.csv"
+        )

@@ -1,0 +1,101 @@
+"""The claims ledger and the cost table as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reidpipe.files import write_csv, write_text
+from reidpipe.reporting.claims import Check, published_detail, rebuilt_detail
+from reidpipe.reporting.costs import Costs
+from reidpipe.reporting.formats import figure, grid
+from reidpipe.reporting.published import Published
+from reidpipe.reporting.tables import Row, Table
+
+READING = (
+    "A claim is as good as the worst comparison that it stands on. On the rebuilt numbers one "
+    "comparison holds when the paired bootstrap interval of its difference lies above 0, does not "
+    "hold when it lies below, and is undecided while it covers 0. The intervals are not corrected "
+    "for the number of comparisons. Numbers that are only cited cannot be compared with those of "
+    "another data set."
+)
+COUNTING = (
+    "To embed one image, without the classifier. A multiply-add is two operations; batch norms, "
+    "poolings, gates and softmaxes are not counted (torch's FlopCounterMode)."
+)
+SIZES = "For a difference with a size (C1, C2), the rebuilt verdict is on its sign alone."
+
+
+def claims_markdown(checks: Sequence[Check], published: Published, warning: str) -> str:
+    """The ledger: claim, verdict on the printed and on the rebuilt numbers."""
+    rows = [(c.claim.id, c.claim.text, c.published, c.rebuilt) for c in checks]
+    header = ("id", "claim", "on the paper's numbers", "on the rebuilt numbers")
+    details = []
+    for check in checks:
+        note = f" {check.claim.note}" if check.claim.note else ""
+        details.append(
+            f"- **{check.claim.id}** paper: {published_detail(check)}.{note}\n"
+            f"  Rebuilt: {rebuilt_detail(check) or check.rebuilt}."
+        )
+    remarks = "\n".join(f"- {remark}" for remark in published.remarks)
+    title = "# The paper's claims"
+    parts = [
+        title,
+        *([f"**{warning}**"] if warning else []),
+        READING,
+        SIZES,
+        grid(header, rows, left=len(header)).rstrip(),
+    ]
+    return "\n\n".join([*parts, "\n".join(details), f"Also seen:\n\n{remarks}\n"])
+
+
+def write_claims(checks: Sequence[Check], published: Published, warning: str, folder: Path) -> None:
+    """`claims.md` for readers; `claims.csv` with one line a comparison."""
+    write_text(folder / "claims.md", claims_markdown(checks, published, warning))
+    header = ["id", "claim_published", "claim_rebuilt", "table", "column", "higher", "lower"]
+    tail = ["published_points", "published_verdict", "points", "low", "high", "verdict"]
+    write_csv(folder / "claims.csv", header + tail, [row for c in checks for row in _lines(c)])
+
+
+def _lines(check: Check) -> list[list[object]]:
+    return [
+        [
+            *(check.claim.id, check.published, check.rebuilt),
+            *(part.table, part.column, part.higher, part.lower),
+            *(part.published, part.published_verdict),
+            *(
+                [f"{v:.2f}" for v in (part.rebuilt.value, part.rebuilt.low, part.rebuilt.high)]
+                if part.rebuilt
+                else ["", "", ""]
+            ),
+            part.rebuilt_verdict,
+        ]
+        for part in check.comparisons
+    ]
+
+
+def write_complexity(table: Table, costs: Costs, folder: Path) -> None:
+    """`complexity.{md,csv}`: the cost of each rebuilt row beside its accuracy."""
+    title = "# What the variants of Table 1 cost"
+    notes = [f"**{note}**" if "NOT" in note else note for note in table.notes]
+    header = ["Method", *_headed("ResNet-50 256x128"), *_headed(costs.names)]
+    body = [_readable(run, row, costs) for run, row in table.rebuilt.items()]
+    lines = grid([*header, "Rank-1 rebuilt", "mAP rebuilt"], body)
+    write_text(folder / "complexity.md", "\n\n".join([title, *notes, COUNTING, lines]))
+    names = ["method", "run", "resnet50_parameters", "resnet50_flops"]
+    names += ["profile_parameters", "profile_flops", "rank1", "mAP"]
+    exact = [_exact(run, row, costs) for run, row in table.rebuilt.items()]
+    write_csv(folder / "complexity.csv", names, exact)
+
+
+def _headed(network: str) -> tuple[str, str]:
+    return f"params (M), {network}", f"GFLOPs, {network}"
+
+
+def _readable(run: str, row: Row, costs: Costs) -> list[str]:
+    counts = [costs.paper[run], costs.profile[run]]
+    sizes = [text for c in counts for text in (f"{c.parameters / 1e6:.3f}", f"{c.flops / 1e9:.4f}")]
+    return [row.method, *sizes, figure(row.cells["rank1"]), figure(row.cells["mAP"])]
+
+
+def _exact(run: str, row: Row, costs: Costs) -> list[object]:
+    found = [row.cells[column].rebuilt for column in ("rank1", "mAP")]
+    return [row.method, run, *costs.paper[run], *costs.profile[run], *found]

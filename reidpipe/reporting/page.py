@@ -1,0 +1,65 @@
+"""One self-contained HTML page from what the other modules drew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reidpipe.files import write_text
+from reidpipe.params import Params
+from reidpipe.reporting import formats
+from reidpipe.reporting.claims import Check, published_detail, rebuilt_detail
+from reidpipe.reporting.costs import Costs
+from reidpipe.reporting.illustration import Illustrations
+from reidpipe.reporting.ledger import COUNTING, READING, SIZES
+from reidpipe.reporting.published import LABELS, Published
+from reidpipe.reporting.tables import Table, setup, warning
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that the page shows."""
+
+    params: Params
+    published: Published
+    tables: Sequence[Table]
+    checks: Sequence[Check]
+    costs: Costs
+    pictures: Illustrations
+    provenance: dict[str, str]
+
+
+def write_page(content: Content, path: Path) -> None:
+    write_text(path, rendered(content))
+
+
+def rendered(content: Content) -> str:
+    """The page as text: style, script, figures and photographs are all inside it."""
+    environment = Environment(
+        loader=PackageLoader("reidpipe.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": formats.points,
+        "span": formats.span,
+        "versus": formats.versus,
+        "csv": formats.comma_separated,
+        "latex": formats.latex,
+        "published_detail": published_detail,
+        "rebuilt_detail": rebuilt_detail,
+        # Our own drawings: the only text that is not escaped.
+        "inline": lambda drawing: Markup(drawing.inline),  # noqa: S704
+    }
+    return environment.get_template("index.html.j2").render(
+        content=content,
+        labels=LABELS,
+        warning=warning(content.params),
+        setup=setup(content.params),
+        counting=COUNTING,
+        reading=f"{READING} {SIZES}",
+    )

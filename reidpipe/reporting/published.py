@@ -1,0 +1,114 @@
+"""The paper's numbers and claims, typed; they keep the digits that the paper prints."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from reidpipe.errors import UserError
+
+Column = Literal["rank1", "rank5", "rank10", "mAP"]
+LABELS: dict[str, str] = {"rank1": "Rank-1", "rank5": "Rank-5", "rank10": "Rank-10", "mAP": "mAP"}
+DATASETS: dict[str, str] = {
+    "market1501": "Market-1501",
+    "dukemtmc": "DukeMTMC-reID",
+    "msmt17": "MSMT17 V1",
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PublishedRow(BaseModel):
+    """One row of a table: its columns are the extra keys, in percent."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Decimal]
+
+    method: str
+    run: str | None = None
+
+    @property
+    def values(self) -> dict[str, Decimal]:
+        """Percent a column, with the decimals as printed."""
+        return self.__pydantic_extra__
+
+
+class PublishedTable(_Section):
+    id: str
+    title: str
+    dataset: str
+    pretrained: bool
+    columns: tuple[Column, ...]
+    rows: tuple[PublishedRow, ...]
+    baseline: str | None = None
+
+    @model_validator(mode="after")
+    def _rows_fill_the_columns(self) -> Self:
+        for row in self.rows:
+            if set(row.values) != set(self.columns):
+                raise ValueError(f"{row.method}: columns {sorted(row.values)}")
+        return self
+
+    def row(self, method: str) -> PublishedRow:
+        return next(row for row in self.rows if row.method == method)
+
+
+class Comparisons(_Section):
+    """The method `higher` is above each of `lower` in each of `columns`."""
+
+    table: str
+    columns: tuple[Column, ...]
+    higher: str
+    lower: tuple[str, ...]
+
+
+class Claim(_Section):
+    id: str
+    text: str
+    by: Decimal | None = None
+    """Points that the text names as the size of the difference."""
+    note: str = ""
+    comparisons: tuple[Comparisons, ...]
+
+
+class Published(_Section):
+    """The whole of reports/published.yaml."""
+
+    tables: tuple[PublishedTable, ...]
+    claims: tuple[Claim, ...]
+    remarks: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _claims_name_rows_that_exist(self) -> Self:
+        rows = {(table.id, row.method) for table in self.tables for row in table.rows}
+        for claim in self.claims:
+            for part in claim.comparisons:
+                for method in (part.higher, *part.lower):
+                    if (part.table, method) not in rows:
+                        raise ValueError(f"{claim.id}: {part.table} has no row {method!r}")
+        return self
+
+    def table(self, name: str) -> PublishedTable:
+        return next(table for table in self.tables if table.id == name)
+
+
+def load(path: Path) -> Published:
+    """Read reports/published.yaml.
+
+    Raises:
+        UserError: it is missing, not YAML, or a row or claim does not fit its table.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        # BaseLoader leaves every scalar a string (and builds nothing else): 84.00 keeps its digits.
+        return Published.model_validate(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506
+    except FileNotFoundError:
+        raise UserError(
+            "the paper's numbers are missing", where=path, fix="git restore it"
+        ) from None
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError("the paper's numbers do not fit", where=path, found=error) from None

@@ -1,0 +1,49 @@
+"""From what the other stages left behind to everything under reports/."""
+
+from pathlib import Path
+
+from reidpipe.params import Params
+from reidpipe.reporting import published
+from reidpipe.reporting.claims import check_claims
+from reidpipe.reporting.costs import variant_costs
+from reidpipe.reporting.experiment import load_runs
+from reidpipe.reporting.formats import write_table
+from reidpipe.reporting.illustration import illustrate
+from reidpipe.reporting.inputs import Inputs
+from reidpipe.reporting.ledger import write_claims, write_complexity
+from reidpipe.reporting.page import Content, write_page
+from reidpipe.reporting.paired import Pairs
+from reidpipe.reporting.provenance import provenance
+from reidpipe.reporting.results import load_results
+from reidpipe.reporting.tables import Table, build_tables, warning
+from reidpipe.runtime import prepare
+
+
+def report(root: Path, params: Params) -> list[Table]:
+    """Write tables, figures and the page of the repository `root`; return Tables 1-4.
+
+    Raises:
+        UserError: an input is missing, damaged, or of a run that is not in dvc.yaml.
+    """
+    # Fixed threads, as in the stages before: they change float sums.
+    prepare("cpu", params.active.evaluate.threads)
+    printed = published.load(root / "reports/published.yaml")
+    runs = load_runs(root / "dvc.yaml", params)
+    results = load_results(runs, root)
+    pairs = Pairs(results, params.active.evaluate.bootstrap)
+    tables = build_tables(printed, runs, results, params, pairs)
+    checks = check_claims(printed, tables, pairs)
+    costs = variant_costs(runs, tables[0], params.active.train)
+
+    folder = root / "reports/tables"
+    for table in tables:
+        write_table(table, folder)
+    write_claims(checks, printed, warning(params), folder)
+    write_complexity(tables[0], costs, folder)
+
+    inputs = Inputs(root, params, runs, results, tables)
+    pictures = illustrate(inputs, costs)
+    facts = provenance(root, params, inputs.datasets)
+    content = Content(params, printed, tables, checks, costs, pictures, facts)
+    write_page(content, root / "reports/index.html")
+    return tables

@@ -1,0 +1,128 @@
+"""The paper's recipe: P x K batches, cross-entropy + triplet (Eq. 5), Adam with warm-up and steps."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Adam
+
+from reidpipe.errors import UserError
+from reidpipe.losses.joint import joint_loss
+from reidpipe.losses.triplet import hardest
+from reidpipe.models.reid import ReID
+from reidpipe.params import TrainParams
+from reidpipe.runtime import progress
+from reidpipe.training.batches import Batch, TrainingSet
+from reidpipe.training.interruption import noticed
+from reidpipe.training.position import Position, keep, restore
+from reidpipe.training.resume import State
+from reidpipe.training.schedule import learning_rate
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def fit(
+    model: ReID,
+    data: TrainingSet,
+    *,
+    params: TrainParams,
+    triplet: bool,
+    device: torch.device,
+    state: State,
+    label: str,
+) -> list[dict[str, float]]:
+    """Train `model` in place; return a row an epoch: lr, loss and its parts, accuracy, distances.
+
+    Raises:
+        UserError: a loss is not finite (before the optimiser's step), or the GPU's memory is full.
+        SystemExit: SIGINT or SIGTERM, after the state was saved.
+    """
+    model.to(device, memory_format=torch.channels_last).train()
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = Adam(weights, lr=params.lr, weight_decay=params.weight_decay, fused=True)
+    scaler = torch.GradScaler(device.type, enabled=params.precision == "fp16")
+    position = restore(state, model, optimiser, scaler)
+
+    with noticed() as stop, progress(label, params.epochs) as show:
+        while position.epoch < params.epochs:
+            steps = data.steps(position.epoch)
+            for batch in data.epoch(position.epoch, first=position.step):
+                rate = learning_rate(params, position.epoch, position.step, steps)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+
+                loss, figures = losses(model, batch, params, device, triplet=triplet)
+                check_finite(figures, position, data.images.members, batch)
+                optimiser.zero_grad()
+                scaler.scale(loss).backward()
+                scaler.step(optimiser)
+                scaler.update()
+
+                position.add(figures)
+                if stop.signal is not None or state.due(epoch_ends=False):
+                    keep(state, position, model, optimiser, scaler)
+                stop.leave()
+            position.end_epoch(rate)
+            show(position.epoch, **position.history[-1])
+            if position.epoch < params.epochs and state.due(epoch_ends=True):
+                keep(state, position, model, optimiser, scaler)
+    return position.history
+
+
+def losses(
+    model: ReID, batch: Batch, params: TrainParams, device: torch.device, *, triplet: bool
+) -> tuple[Tensor, dict[str, float]]:
+    """The joint loss of one batch, and the figures that the history keeps of it."""
+    images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
+    labels = batch.labels.to(device, non_blocking=True)
+    half = AUTOCAST.get(params.precision)
+    try:
+        with torch.autocast(device.type, dtype=half, enabled=half is not None):
+            output = model(images, labels)
+            parts = joint_loss(
+                output,
+                labels,
+                label_smoothing=params.label_smoothing,
+                triplet=params.triplet if triplet else None,
+            )
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(params, device) from error
+    loss = torch.stack(list(parts.values())).sum()
+    positive, negative = hardest(output.feature.detach().float(), labels)
+    figures = {
+        "loss": loss,
+        **parts,
+        "accuracy": (output.logits.argmax(1) == labels).float().mean() * 100,
+        "hardest_positive": positive.mean(),
+        "hardest_negative": negative.mean(),
+    }
+    return loss, {name: value.item() for name, value in figures.items()}
+
+
+def check_finite(
+    figures: dict[str, float], position: Position, members: Sequence[str], batch: Batch
+) -> None:
+    """Stop before the optimiser spreads a NaN over all weights."""
+    wrong = {name: value for name, value in figures.items() if not math.isfinite(value)}
+    if wrong:
+        names = [members[index] for index in batch.indices[:8]]
+        raise UserError(
+            f"the {' and the '.join(wrong)} is not finite",
+            where=f"epoch {position.epoch + 1}, step {position.step + 1}",
+            expected="finite losses",
+            found=", ".join(f"{name} = {value}" for name, value in wrong.items())
+            + f"\nbatch: {', '.join(names)}, ...",
+            fix="lower train.lr, lengthen train.warmup_epochs, or train with precision fp32",
+        )
+
+
+def out_of_memory(params: TrainParams, device: torch.device) -> UserError:
+    """What to lower when a batch does not fit."""
+    height, width = params.image_size
+    return UserError(
+        "the GPU's memory is full",
+        where=device,
+        found=f"batch {params.identities} x {params.images} of {height}x{width}, {params.precision}",
+        fix="lower train.identities (P) or train.image_size, or choose train.precision=bf16",
+    )

@@ -1,0 +1,81 @@
+"""How far a training run has come, and its way into a state file and back."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+from reidpipe.training.resume import State
+
+_MODEL, _OPTIMISER = "model.", "optimiser."
+
+
+@dataclass
+class Position:
+    """The next step to take, the sums of the epoch so far, and the rows of the epochs before."""
+
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, figures: dict[str, float]) -> None:
+        """Count one step's figures."""
+        self.step += 1
+        for name, value in figures.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def end_epoch(self, rate: float) -> None:
+        """Close the epoch with one row of history: the means over its steps."""
+        means = {name: total / self.step for name, total in self.sums.items()}
+        self.history.append({"epoch": self.epoch + 1, "lr": rate, **means})
+        self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
+
+
+def keep(
+    state: State, position: Position, model: nn.Module, optimiser: Optimizer, scaler: GradScaler
+) -> None:
+    """Write everything that the next step depends on."""
+    tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
+    for number, values in optimiser.state_dict()["state"].items():
+        for name, value in values.items():
+            tensors[f"{_OPTIMISER}{number}.{name}"] = value
+    state.save(tensors, {"position": asdict(position), "scaler": scaler.state_dict()})
+
+
+def restore(
+    state: State, model: nn.Module, optimiser: Optimizer, scaler: GradScaler
+) -> Position:
+    """Put a saved state back, or start at the beginning."""
+    saved = state.load()
+    if saved is None:
+        return Position()
+    tensors, about = saved
+    weights = {
+        name.removeprefix(_MODEL): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_MODEL)
+    }
+    model.load_state_dict(weights)
+    groups = optimiser.state_dict()["param_groups"]
+    moments = _moments(tensors, optimiser)
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    if about["scaler"]:
+        scaler.load_state_dict(about["scaler"])
+    return Position(**about["position"])
+
+
+def _moments(tensors: dict[str, Tensor], optimiser: Optimizer) -> dict[int, dict[str, Any]]:
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    moments: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(_OPTIMISER):
+            number, kind = name.removeprefix(_OPTIMISER).split(".", 1)
+            like = parameters[int(number)]
+            # The fused optimiser walks through memory: moments must be laid out like the weights.
+            laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            moments.setdefault(int(number), {})[kind] = laid_out
+    return moments

@@ -1,0 +1,110 @@
+"""The backbone that pre-trained runs start from: torchvision's file, or trained on other people."""
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.hub import download_url_to_file
+
+from reidpipe import checkpoint
+from reidpipe.data import archive, records, synthetic
+from reidpipe.errors import UserError
+from reidpipe.files import digest
+from reidpipe.models.reid import ReID, backbone_state, load_backbone
+from reidpipe.params import (
+    CircleParams,
+    SyntheticSource,
+    SyntheticWeights,
+    TorchvisionWeights,
+    TrainParams,
+)
+from reidpipe.training.run import Run, train
+
+# torchvision's two ResNet-50 files (its ResNet50_Weights names the addresses). The eight digits of
+# the file name are the first of its sha256.
+TORCHVISION = "https://download.pytorch.org/models/"
+
+
+def backbone_weights(
+    source: SyntheticWeights | TorchvisionWeights, params: TrainParams, out: Path
+) -> None:
+    """Write the backbone's tensors, with torchvision's names and without its classifier, to `out`."""
+    if isinstance(source, SyntheticWeights):
+        tensors = trained_on_others(source, params)
+    else:
+        tensors = from_torchvision(source)
+    check_loads(tensors, params.backbone)
+    checkpoint.save(out, tensors, {"backbone": params.backbone, "source": source.source})
+
+
+def trained_on_others(source: SyntheticWeights, params: TrainParams) -> dict[str, Tensor]:
+    """Train on synthetic people whose seed no data set shares, so that nobody is seen twice."""
+    people = SyntheticSource(
+        source="synthetic",
+        layout="market1501",
+        cameras=source.cameras,
+        train_ids=source.identities,
+        test_ids=1,
+        seed=source.seed,
+    )
+    run = Run("weights", attention="none", classifier="linear", triplet=True)
+    recipe = params.model_copy(update=source.schedule.model_dump())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        zipped, manifest, model = folder / "a.zip", folder / "a.csv", folder / "model.safetensors"
+        synthetic.generate(folder / "raw.zip", people)
+        archive.pack(folder / "raw.zip", zipped, people.layout)
+        records.split(zipped, manifest, people.layout)
+        files = {"archive": zipped, "manifest": manifest, "model_file": model}
+        train(run, recipe, source.seed, **files, weights=None, history_file=folder / "history.csv")
+        tensors, about = checkpoint.load(model)
+    trained = ReID.from_about(about)
+    trained.load_state_dict(tensors)
+    return backbone_state(trained)
+
+
+def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
+    """Read torchvision's file from REIDPIPE_ARCHIVES, or fetch it where the parameters say so."""
+    folder = Path(os.environ.get("REIDPIPE_ARCHIVES", "data/archives"))
+    path = folder / source.file
+    if not path.exists():
+        if not source.download:
+            raise UserError(
+                "the ImageNet weights are missing",
+                where=path,
+                expected=f"torchvision's file {source.file}",
+                found="no such file",
+                fix="put it there, set REIDPIPE_ARCHIVES to its folder, or weights.download: true",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        download_url_to_file(TORCHVISION + source.file, str(path), source.file[-12:-4])
+    check_digest(path, source)
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError("not a weights file of torch", where=path, found=error) from None
+    return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+
+
+def check_digest(path: Path, source: TorchvisionWeights) -> None:
+    """Compare with the checksum of the parameters, or the one in torchvision's file name."""
+    expected = source.sha256 or source.file[-12:-4]
+    found = digest(path)
+    if not found.startswith(expected):
+        raise UserError(
+            "the weights file is another one, or damaged",
+            where=path,
+            expected=f"sha256 {expected}...",
+            found=f"sha256 {found}",
+            fix="fetch it again, or set weights.sha256 to the file that you mean",
+        )
+
+
+def check_loads(tensors: dict[str, Tensor], backbone: str) -> None:
+    """Refuse, by name, what a plain backbone would not take; better here than in every run."""
+    circle = CircleParams()
+    plain = {"attention": "none", "attention_options": {}, "classifier": "linear", "circle": circle}
+    load_backbone(ReID(backbone=backbone, **plain, num_classes=2), tensors)

@@ -1,0 +1,26 @@
+"""Rank the gallery for every query of one run, and say how sure the figures are."""
+
+import argparse
+from pathlib import Path
+
+from reidpipe import params
+from reidpipe.errors import reported
+from reidpipe.evaluation import evaluate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True)
+    run = parser.parse_args().run
+    evaluate(
+        Path(f"runs/{run}/features.safetensors"),
+        params.load().active.evaluate,
+        Path(f"reports/metrics/{run}.json"),
+        Path(f"reports/cmc/{run}.csv"),
+        Path(f"runs/{run}/ranking.npz"),
+    )
+
+
+if __name__ == "__main__":
+    with reported():
+        main()

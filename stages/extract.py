@@ -1,0 +1,28 @@
+"""Embed the query and gallery images of one run's data set."""
+
+import argparse
+from pathlib import Path
+
+from reidpipe import params
+from reidpipe.errors import reported
+from reidpipe.extraction import extract
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--dataset", required=True)
+    args = parser.parse_args()
+    folder = Path("runs") / args.run
+    extract(
+        folder / "model.safetensors",
+        Path(f"data/raw/{args.dataset}.zip"),
+        Path(f"data/splits/{args.dataset}.csv"),
+        params.load().active.extract,
+        folder / "features.safetensors",
+    )
+
+
+if __name__ == "__main__":
+    with reported():
+        main()

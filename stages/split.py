@@ -1,0 +1,32 @@
+"""Read a packed data set by its benchmark's rules: the manifest, and the figures of the set."""
+
+import argparse
+from pathlib import Path
+
+from reidpipe import params
+from reidpipe.data import records
+from reidpipe.data.locating import source_of
+from reidpipe.errors import reported
+from reidpipe.files import write_json
+from reidpipe.params import ArchiveSource
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True)
+    name = parser.parse_args().dataset
+    source = source_of(params.load(), name)
+    known = source if isinstance(source, ArchiveSource) else None
+    figures = records.split(
+        Path(f"data/raw/{name}.zip"),
+        Path(f"data/splits/{name}.csv"),
+        source.layout,
+        use_val=known.use_val if known else False,
+        counts=known.counts if known else None,
+    )
+    write_json(Path(f"reports/data/{name}.json"), {"layout": source.layout, **figures})
+
+
+if __name__ == "__main__":
+    with reported():
+        main()

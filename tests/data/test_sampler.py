@@ -1,0 +1,101 @@
+"""P x K batches: every promise of the sampler's docstring, on any labels."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from reidpipe.data.sampler import batches
+from reidpipe.errors import UserError
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[NDArray[np.int64], int, int]:
+    """Labels of 2 to 12 identities with 1 to 9 images each, shuffled; P and K that fit."""
+    counts = draw(st.lists(st.integers(1, 9), min_size=2, max_size=12))
+    labels = draw(st.permutations(np.repeat(np.arange(len(counts)) * 3, counts).tolist()))
+    identities = draw(st.integers(1, len(counts)))
+    return np.array(labels, dtype=np.int64), identities, draw(st.integers(1, 5))
+
+
+@settings(deadline=None)
+@given(cases(), st.integers(0, 1000), st.integers(0, 50))
+def test_promises(case: tuple[NDArray[np.int64], int, int], seed: int, epoch: int) -> None:
+    labels, identities, images = case
+    epoch_batches = batches(labels, identities=identities, images=images, seed=seed, epoch=epoch)
+    visits: Counter[int] = Counter()
+    for batch in epoch_batches:
+        assert batch.dtype == np.int64
+        assert batch.shape == (identities * images,)
+        runs = labels[batch].reshape(identities, images)
+        assert (runs == runs[:, :1]).all(), "K rows of one identity stand together"
+        assert len(set(runs[:, 0].tolist())) == identities, "P different identities"
+        visits.update(runs[:, 0].tolist())
+        for run in batch.reshape(identities, images):
+            available = int((labels == labels[run[0]]).sum())
+            assert len(set(run.tolist())) == min(images, available)
+    assert set(visits) == set(labels.tolist()), "every identity at least once"
+    assert max(visits.values()) - min(visits.values()) <= 2
+
+
+@settings(deadline=None)
+@given(cases(), st.integers(0, 1000))
+def test_an_epoch_is_as_long_as_one_over_the_images(
+    case: tuple[NDArray[np.int64], int, int], seed: int
+) -> None:
+    labels, identities, images = case
+    count = len(batches(labels, identities=identities, images=images, seed=seed, epoch=0))
+    enough = -(-len(set(labels.tolist())) // identities)
+    assert count == max(enough, round(len(labels) / (identities * images)))
+
+
+LABELS = np.repeat(np.arange(20), 6)
+SHAPE = {"identities": 4, "images": 3}
+
+
+def test_seed_and_epoch_alone_decide() -> None:
+    first, again, other_epoch, other_seed = (
+        np.concatenate(batches(LABELS, **SHAPE, seed=seed, epoch=epoch))
+        for seed, epoch in ((0, 0), (0, 0), (0, 1), (1, 0))
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other_epoch)
+    assert not np.array_equal(first, other_seed)
+
+
+def test_order_and_images_differ_between_epochs() -> None:
+    """Not only the images: the identities that meet in a batch change too."""
+    meetings = {
+        frozenset(LABELS[batch].tolist())
+        for epoch in range(5)
+        for batch in batches(LABELS, **SHAPE, seed=0, epoch=epoch)
+    }
+    assert len(meetings) > 30
+
+
+def test_all_images_are_used_in_the_long_run() -> None:
+    rows = [np.concatenate(batches(LABELS, **SHAPE, seed=0, epoch=epoch)) for epoch in range(20)]
+    assert set(np.concatenate(rows).tolist()) == set(range(len(LABELS)))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
+    expected = batches(LABELS, **SHAPE, seed=0, epoch=3)
+    rows: Dataset[int] = range(len(LABELS))  # type: ignore[assignment]
+    loader = DataLoader(
+        rows,
+        batch_sampler=[batch.tolist() for batch in expected],
+        num_workers=workers,
+    )
+    assert [batch.tolist() for batch in loader] == [batch.tolist() for batch in expected]
+
+
+def test_too_few_identities() -> None:
+    with pytest.raises(UserError) as caught:
+        batches(LABELS, identities=21, images=2, seed=0, epoch=0)
+    assert caught.value.details["expected"].startswith("at most 20")
+    assert caught.value.details["found"] == "21"

@@ -1,0 +1,187 @@
+"""Ranking against a loop that follows the protocol sentence by sentence, sklearn, and by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+from torch import Tensor
+
+from reidpipe.errors import UserError
+from reidpipe.metrics.protocol import Labels, Protocol
+from reidpipe.metrics.ranking import Ranking, cmc, rank
+
+Case = tuple[Tensor, Labels, Labels]
+
+
+def labels(pid: Sequence[int], camid: Sequence[int]) -> Labels:
+    return Labels(torch.tensor(pid), torch.tensor(camid))
+
+
+def ranked(case: Case, rows: int = 1000, top_k: int = 5) -> Ranking:
+    distance, query, gallery = case
+    protocol = Protocol(query, gallery)
+    starts = range(0, len(distance), rows)
+    parts = ((start, distance[start : start + rows].clone()) for start in starts)
+    return rank(protocol.blocks(parts), protocol, top_k)
+
+
+def by_the_protocol(case: Case, query: int) -> list[int]:
+    """Gallery indices of one query's list, in order, without junk."""
+    distance, queries, gallery = case
+    pid, camid = queries.pid[query], queries.camid[query]
+    junk = [
+        bool(gallery.pid[image] == pid and gallery.camid[image] == camid)
+        for image in range(len(gallery.pid))
+    ]
+    kept = [image for image in range(len(gallery.pid)) if not junk[image]]
+    return sorted(kept, key=lambda image: (float(distance[query, image]), image))
+
+
+def slow(case: Case) -> dict[int, tuple[int, float, float, list[int]]]:
+    """First rank, AP, INP and list of each query that has a match."""
+    _, queries, gallery = case
+    results = {}
+    for query in range(len(queries.pid)):
+        order = by_the_protocol(case, query)
+        hits = [int(gallery.pid[image]) == int(queries.pid[query]) for image in order]
+        if not any(hits):
+            continue
+        precisions = [sum(hits[: r + 1]) / (r + 1) for r, hit in enumerate(hits) if hit]
+        hardest = max(r + 1 for r, hit in enumerate(hits) if hit)
+        average_precision = sum(precisions) / len(precisions)
+        results[query] = hits.index(True), average_precision, sum(hits) / hardest, order
+    return results
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Few identities, cameras and distances, so that ties, junk and skipped queries abound."""
+    queries, images = draw(st.integers(1, 70)), draw(st.integers(1, 40))
+    seed, levels = draw(st.integers(0, 10**6)), draw(st.sampled_from([1, 3, 20, 10**6]))
+    source = np.random.default_rng(seed)
+    distance = torch.from_numpy(source.integers(levels, size=(queries, images)) / np.float32(64))
+    sides = [
+        Labels(*(torch.from_numpy(source.integers(high, size=size)) for high in (5, 3)))
+        for size in (queries, images)
+    ]
+    return distance.float(), sides[0], sides[1]
+
+
+def has_match(case: Case) -> bool:
+    return bool(slow(case))
+
+
+@settings(deadline=None, max_examples=60)
+@given(cases().filter(has_match), st.integers(1, 80), st.integers(1, 50))
+def test_equals_the_protocol_in_any_blocks(case: Case, rows: int, top_k: int) -> None:
+    found, expected = ranked(case, rows, top_k), slow(case)
+    assert found.query.tolist() == list(expected)
+    assert found.num_query == len(case[1].pid)
+    for row, (query, (first, average_precision, inp, order)) in enumerate(expected.items()):
+        assert found.first_match[row] == first
+        assert found.average_precision[row] == pytest.approx(average_precision, rel=1e-12)
+        assert found.inp[row] == inp
+        shown = order[:top_k]
+        padding = top_k - len(shown)
+        assert found.top[row].tolist() == shown + [-1] * padding
+        nearest = case[0][query, shown].tolist() + [np.inf] * padding
+        assert found.top_distance[row].tolist() == nearest
+
+
+def untied(case: Case) -> Case:
+    """The same lists with distances 0, 1, 2, ..."""
+    order = np.argsort(np.argsort(case[0].numpy(), axis=1, kind="stable"), axis=1)
+    return torch.from_numpy(order).float(), case[1], case[2]
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases().filter(has_match))
+def test_average_precision_is_sklearns_without_ties(case: Case) -> None:
+    # sklearn gives tied images one common threshold; the protocol ranks each by its index.
+    distance, queries, gallery = untied(case)
+    found = ranked((distance, queries, gallery))
+    for row, query in enumerate(found.query):
+        same = gallery.pid == queries.pid[query]
+        kept = ~(same & (gallery.camid == queries.camid[query]))
+        expected = average_precision_score(same[kept], -distance[query][kept])
+        assert found.average_precision[row] == pytest.approx(expected, rel=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases().filter(has_match))
+def test_order_of_an_untied_gallery_does_not_matter(case: Case) -> None:
+    distance, query, gallery = untied(case)
+    order = torch.randperm(distance.shape[1], generator=torch.Generator().manual_seed(1))
+    moved = distance[:, order], query, Labels(gallery.pid[order], gallery.camid[order])
+    a, b = ranked((distance, query, gallery)), ranked(moved)
+    np.testing.assert_array_equal(a.average_precision, b.average_precision)
+    np.testing.assert_array_equal(a.inp, b.inp)
+    np.testing.assert_array_equal(a.top_distance, b.top_distance)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases().filter(has_match), st.integers(0, 2))
+def test_junk_and_scale_change_nothing(case: Case, camid: int) -> None:
+    distance, query, gallery = case
+    query = Labels(query.pid, torch.full_like(query.camid, camid))
+    if not has_match((distance, query, gallery)):
+        return
+    extra = labels(list(range(5)), [camid] * 5)
+    more = Labels(torch.cat([extra.pid, gallery.pid]), torch.cat([extra.camid, gallery.camid]))
+    # A query's own identity under its camera is junk; for other queries these are distractors,
+    # so they go to the end of the lists.
+    far = torch.where(query.pid[:, None] == extra.pid, 0.0, 1e9)
+    a = ranked((distance, query, gallery))
+    b = ranked((torch.cat([far, distance], dim=1) * 8, query, more))
+    np.testing.assert_array_equal(a.query, b.query)
+    np.testing.assert_array_equal(a.first_match, b.first_match)
+    np.testing.assert_array_equal(a.average_precision, b.average_precision)
+    np.testing.assert_array_equal(a.inp, b.inp)
+
+
+def test_worked_example() -> None:
+    # Query: person 1 under camera 1. The list without junk (image 0):
+    #   image 3 (person 2), 1 (match), 4 (distractor), 2 (match), so ranks 2 and 4 of 4.
+    # Person 7 is in no gallery image; person 2's only image is under the query's camera.
+    distance = torch.tensor([[0.0, 0.3, 0.9, 0.1, 0.5]] * 3)
+    gallery = labels([1, 1, 1, 2, 0], [1, 2, 3, 2, 4])
+    found = ranked((distance, labels([7, 1, 2], [1, 1, 2]), gallery))
+    assert found.query.tolist() == [1]
+    assert found.first_match.tolist() == [1]
+    assert found.average_precision.tolist() == [(1 / 2 + 2 / 4) / 2]
+    assert found.inp.tolist() == [2 / 4]
+    assert found.top.tolist() == [[3, 1, 4, 2, -1]]
+    assert found.num_query == 3
+    assert cmc(found, 4).tolist() == [0, 1, 1, 1]
+
+
+def test_ties_go_to_the_lower_gallery_index() -> None:
+    gallery = labels([2, 1, 2, 1, 2], [2, 2, 2, 2, 2])
+    found = ranked((torch.zeros(1, 5), labels([1], [1]), gallery))
+    assert found.top.tolist() == [[0, 1, 2, 3, 4]]
+    assert found.average_precision.tolist() == [(1 / 2 + 2 / 4) / 2]
+
+
+def test_cmc_counts_valid_queries() -> None:
+    distance = torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.1, 0.2, 0.3]])
+    found = ranked((distance, labels([1, 1, 9], [1, 1, 1]), labels([1, 3, 4], [2, 2, 2])))
+    assert cmc(found, 3).tolist() == [0.5, 0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("query", "gallery", "counts"),
+    [
+        (labels([1, 2], [1, 1]), labels([1, 2, 3], [1, 1, 1]), "2 of them"),
+        (labels([1, 2], [1, 2]), labels([3, 4, 3], [1, 2, 2]), "0 of them"),
+    ],
+)
+def test_no_match_at_all_is_an_error(query: Labels, gallery: Labels, counts: str) -> None:
+    with pytest.raises(UserError, match="no query has a true match") as error:
+        ranked((torch.zeros(2, 3), query, gallery))
+    assert counts in error.value.details["found"]
+    cameras = {*query.camid.tolist(), *gallery.camid.tolist()}
+    assert f"{len(cameras)} camera(s)" in error.value.details["found"]

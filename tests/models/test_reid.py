@@ -1,0 +1,125 @@
+"""The whole network: what it returns, what it keeps, what it says about itself."""
+
+import json
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reidpipe.errors import UserError
+from reidpipe.models.initial import initialise
+from reidpipe.models.reid import ReID
+from reidpipe.params import AttentionParams, CircleParams
+
+LABELS = torch.tensor([0, 0, 1, 2])
+
+
+def network(attention: str = "none", classifier: str = "linear") -> ReID:
+    model = ReID(
+        backbone="resnet18",
+        attention=attention,
+        attention_options=AttentionParams().options(attention),
+        classifier=classifier,
+        circle=CircleParams(scale=32, margin=0.2),
+        num_classes=3,
+    )
+    initialise(model, torch.Generator().manual_seed(0))
+    return model
+
+
+def images(batch: int = 4, height: int = 64, width: int = 32) -> Tensor:
+    return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("classifier", ["linear", "circle", "unified"])
+def test_output(classifier: str) -> None:
+    model = network(classifier=classifier)
+    output = model(images(), LABELS)
+    assert output.feature.shape == output.embedding.shape == (4, 512)
+    assert output.logits.shape == (4, 3)
+    expected = model.backbone(images()).flatten(2).mean(2)
+    torch.testing.assert_close(output.feature, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_neck_normalises_over_the_batch_without_shift() -> None:
+    model = network()
+    embedding = model(images(), LABELS).embedding
+    torch.testing.assert_close(embedding.mean(0), torch.zeros(512), rtol=0, atol=1e-5)
+    assert not model.neck.bias.requires_grad
+    assert model.neck.weight.requires_grad
+
+
+def test_embed_is_the_neck_of_the_feature_in_eval() -> None:
+    model = network("cbam").eval()
+    with torch.no_grad():
+        model.neck.running_mean.fill_(0.5)  # type: ignore[union-attr]
+        model.neck.weight.fill_(2.0)
+        expected = 2 * (model.feature(images()) - 0.5) / (1 + model.neck.eps) ** 0.5
+        embedding = model.embed(images())
+    torch.testing.assert_close(embedding, expected)
+
+
+def test_odd_sizes_and_single_images() -> None:
+    assert network("nonlocal").eval().embed(images(1, 67, 33)).shape == (1, 512)
+
+
+@pytest.mark.parametrize("attention", ["nonlocal", "danet"])
+def test_starts_as_the_plain_network(attention: str) -> None:
+    plain, ours = network(), network(attention)
+    ours.load_state_dict(plain.state_dict(), strict=False)
+    assert torch.equal(ours.eval().embed(images()), plain.eval().embed(images()))
+
+
+@pytest.mark.parametrize("attention", ["se", "eca", "cbam"])
+def test_gates_change_the_plain_network(attention: str) -> None:
+    plain, ours = network(), network(attention)
+    ours.load_state_dict(plain.state_dict(), strict=False)
+    assert not torch.allclose(ours.eval().embed(images()), plain.eval().embed(images()))
+
+
+@pytest.mark.parametrize("classifier", ["linear", "circle"])
+def test_bfloat16_keeps_features_and_cosines_in_float32(classifier: str) -> None:
+    model = network("cbam", classifier)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = model(images().contiguous(memory_format=torch.channels_last), LABELS)
+    assert output.feature.dtype == output.embedding.dtype == torch.float32
+    assert output.logits.dtype == (torch.float32 if classifier == "circle" else torch.bfloat16)
+
+
+def test_cosines_are_not_rounded_under_autocast() -> None:
+    head = network(classifier="circle").head
+    embedding = torch.randn(4, 512, generator=torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = head(embedding, LABELS)
+    assert torch.equal(logits, head(embedding, LABELS))
+
+
+def test_about_builds_the_network_again() -> None:
+    model = network("cbam", "circle")
+    about = json.loads(json.dumps({**model.about(), "image_size": [64, 32], "run": "ours"}))
+    again = ReID.from_about(about)
+    assert again.about() == model.about()
+    again.load_state_dict(model.state_dict())
+    output, expected = (each(images(), LABELS) for each in (again, model))
+    assert torch.equal(output.logits, expected.logits)
+
+
+def test_about_of_something_else_is_refused() -> None:
+    with pytest.raises(UserError) as caught:
+        ReID.from_about({"backbone": "resnet18", "attention": "se"})
+    missing = "attention_options, classifier, num_classes, circle"
+    assert caught.value.details["found"] == f"nothing about {missing}"
+
+
+def test_deterministic_kernels_are_enough() -> None:
+    """The whole step, twice, under the switch that refuses what is not deterministic."""
+    gradients = []
+    torch.use_deterministic_algorithms(True)  # noqa: FBT003
+    try:
+        for _ in range(2):
+            model = network("cbam", "circle")
+            loss = nn.functional.cross_entropy(model(images(), LABELS).logits, LABELS)
+            gradients.append(torch.autograd.grad(loss, [model.backbone.conv1.weight])[0])
+    finally:
+        torch.use_deterministic_algorithms(False)  # noqa: FBT003
+    assert torch.equal(*gradients)

@@ -1,0 +1,66 @@
+"""Every attention x classifier x triplet x backbone learns, is saved, and comes back the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from reidpipe import checkpoint
+from reidpipe.losses.joint import joint_loss
+from reidpipe.models.initial import initialise
+from reidpipe.models.reid import ReID
+from reidpipe.params import AttentionParams, CircleParams, TripletParams, attentions
+
+LABELS = torch.tensor([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("triplet", [None, TripletParams()])
+@pytest.mark.parametrize("classifier", ["linear", "circle", "unified"])
+@pytest.mark.parametrize("attention", attentions())
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_two_steps(
+    backbone: str, attention: str, classifier: str, triplet: TripletParams | None, tmp_path: Path
+) -> None:
+    model = new(backbone, attention, classifier)
+    train(model, triplet)
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(path, model.state_dict(), model.about())
+    tensors, about = checkpoint.load(path)
+    again = ReID.from_about(about)
+    again.load_state_dict(tensors)
+    images = torch.randn(2, 3, 32, 16, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        embedding = model.eval().embed(images)
+        assert embedding.isfinite().all()
+        assert torch.equal(again.eval().embed(images), embedding)
+
+
+def new(backbone: str, attention: str, classifier: str) -> ReID:
+    model = ReID(
+        backbone=backbone,
+        attention=attention,
+        attention_options=AttentionParams().options(attention),
+        classifier=classifier,
+        circle=CircleParams(),
+        num_classes=3,
+    )
+    initialise(model, torch.Generator().manual_seed(0))
+    return model
+
+
+def train(model: ReID, triplet: TripletParams | None) -> None:
+    weights = {key: value for key, value in model.named_parameters() if value.requires_grad}
+    optimiser = torch.optim.Adam(weights.values(), lr=3.5e-4, fused=True)
+    random = torch.Generator().manual_seed(1)
+    before = {key: value.detach().clone() for key, value in weights.items()}
+    for _ in range(2):
+        output = model(torch.randn(len(LABELS), 3, 32, 16, generator=random), LABELS)
+        parts = joint_loss(output, LABELS, label_smoothing=0.1, triplet=triplet)
+        assert set(parts) == {"ce"} | ({"triplet"} if triplet else set())
+        loss = torch.stack(list(parts.values())).sum()
+        assert loss.isfinite()
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+    still = [key for key, value in weights.items() if torch.equal(value, before[key])]
+    assert still == [], "weights that no gradient reaches"

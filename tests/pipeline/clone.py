@@ -1,0 +1,91 @@
+"""A temporary clone of the working tree with a tiny profile, driven by `dvc` as a user would."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("reidpipe", "stages", "reports", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
+
+# Seconds instead of minutes: fewer people, smaller pictures, two epochs.
+TINY = {
+    r"train_ids: \d+": "train_ids: 6",
+    r"test_ids: \d+": "test_ids: 6",
+    r"distractors: \d+": "distractors: 4",
+    r"identities: 72": "identities: 6",
+    r"( )epochs: \d+": r"\1epochs: 2",
+    r"- 6\n +- 8": "- 1",
+    r"- 64\n    - 32": "- 32\n    - 16",
+    r"identities: 16 ": "identities: 3 ",
+    r"images: 4 ": "images: 2 ",
+    r"threads: 2": "threads: 1",
+    r"samples: 2000": "samples: 100",
+}
+
+
+class Clone:
+    """A git and DVC repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        for name in COPIED:
+            source = ROOT / name
+            ignored = shutil.ignore_patterns("__pycache__", "figures", "index.html")
+            if source.is_dir():
+                shutil.copytree(source, folder / name, symlinks=True, ignore=ignored)
+            else:
+                shutil.copy(source, folder / name)
+        shutil.rmtree(folder / "reports/metrics", ignore_errors=True)
+        shutil.rmtree(folder / "reports/cmc", ignore_errors=True)
+        self.shrink()
+        self.run("git", "init", "-q", "-b", "main")
+        self.run("dvc", "init", "-q")
+        shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
+        self.commit("start")
+
+    def shrink(self) -> None:
+        """Replace the embedded profile's sizes (all that stands before the paper profile's)."""
+        path = self.folder / "params.yaml"
+        embedded, paper = path.read_text().split("\npaper:")
+        for pattern, tiny in TINY.items():
+            embedded, count = re.subn(pattern, tiny, embedded)
+            assert count, f"params.yaml has no {pattern!r}: the clone would not be tiny"
+        path.write_text(f"{embedded}\npaper:{paper}")
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `command` in the clone, with this Python first on the path."""
+        own = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"
+        git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_CONFIG_NOSYSTEM": "1"}
+        git |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**own, **git, "PATH": path, "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and result.returncode != 0:
+            raise AssertionError(f"{command}: {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "-m", message)
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def state(self) -> str:
+        """What git sees as changed."""
+        return self.run("git", "status", "--porcelain").stdout
+
+
+def stages_run(output: str) -> list[str]:
+    """Names of the stages that DVC says it ran."""
+    return sorted(re.findall(r"Running stage '([^']+)'", output))

@@ -1,0 +1,89 @@
+"""The whole pipeline, run by DVC in a clone with a tiny profile."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.clone import Clone, stages_run
+
+pytestmark = pytest.mark.slow
+
+OURS = ["dukemtmc-ours-pretrained", "market1501-ours", "market1501-ours-pretrained"]
+OURS = [*OURS, "msmt17-ours-pretrained"]
+AFTER_OURS = sorted(
+    [f"{stage}@{run}" for stage in ("train", "extract", "evaluate") for run in OURS]
+    + ["params", "report"]
+)
+
+SIXTH = '''"""A module of the test's own: a learned gain for each channel."""
+
+import torch
+from torch import Tensor, nn
+
+PLACE = "block"
+
+
+class Attention(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Conv2d(channels, channels, 1, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.gain(x))
+'''
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = Clone(tmp_path_factory.mktemp("repro") / "clone")
+    made.run("dvc", "repro")
+    made.commit("rebuilt")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def clean(clone: Clone) -> None:
+    clone.run("git", "reset", "-q", "--hard")
+    clone.run("git", "clean", "-qfd")
+    clone.run("dvc", "checkout", "-q")
+
+
+def test_all_tables_are_there_and_a_second_repro_does_nothing(clone: Clone) -> None:
+    for number in (1, 2, 3, 4):
+        for kind in ("md", "csv", "tex"):
+            assert clone.read(f"reports/tables/table{number}.{kind}")
+    assert stages_run(clone.run("dvc", "repro").stdout) == []
+
+
+@pytest.mark.parametrize("change", ["attention=eca", "classifier=linear"])
+def test_an_experiment_reruns_what_depends_on_it_alone(clone: Clone, change: str) -> None:
+    said = clone.run("dvc", "exp", "run", "-S", change).stdout
+    assert stages_run(said) == AFTER_OURS
+    diff = clone.run("dvc", "metrics", "diff", "--all", "--json").stdout
+    for path in sorted((clone.folder / "reports/metrics").glob("*.json")):
+        changed = path.stem in OURS
+        tracked = clone.run("git", "diff", "--quiet", "HEAD", "--", str(path), check=False)
+        assert (tracked.returncode != 0) == changed, path.stem
+        assert path.name in diff or not changed
+
+
+def test_a_line_of_an_attention_file_concerns_its_run_alone(clone: Clone) -> None:
+    path = clone.folder / "reidpipe/models/attention/eca.py"
+    path.write_text(path.read_text() + "# another line\n")
+    said = clone.run("dvc", "status", "--json").stdout
+    import json  # noqa: PLC0415
+
+    assert set(json.loads(said)) == {"train@market1501-eca", "extract@market1501-eca"}
+
+
+def test_a_sixth_attention_is_one_file_and_one_line(clone: Clone) -> None:
+    Path(clone.folder / "reidpipe/models/attention/gain.py").write_text(SIXTH)
+    dvc_yaml = clone.folder / "dvc.yaml"
+    lines = dvc_yaml.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if "market1501-se:" in line)
+    lines.insert(at, lines[at].replace("-se:", "-gain:").replace("attention: se", "attention: gain"))
+    dvc_yaml.write_text("\n".join(lines) + "\n")
+    said = clone.run("dvc", "repro").stdout
+    expected = [f"{stage}@market1501-gain" for stage in ("evaluate", "extract", "train")]
+    assert stages_run(said) == sorted([*expected, "report"])
+    assert (clone.folder / "reports/metrics/market1501-gain.json").exists()

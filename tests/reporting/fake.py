@@ -1,0 +1,138 @@
+"""A repository in which every stage but the report has run, on a few synthetic people.
+
+Embeddings are drawn, not learnt: a vector a person plus noise that shrinks from run to run, so
+that the runs differ in a known order. Rankings come from plain loops over the protocol.
+"""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reidpipe import checkpoint
+from reidpipe.data import archive, records, synthetic
+from reidpipe.files import write_csv, write_json
+from reidpipe.models.initial import initialise
+from reidpipe.models.reid import ReID
+from reidpipe.params import Params, SyntheticSource, load
+from reidpipe.reporting.experiment import Run, load_runs
+from reidpipe.runtime import stream, torch_stream
+
+ROOT = Path(__file__).parents[2]
+INPUTS = ("params.yaml", "dvc.yaml", "requirements.lock", "reports/published.yaml")
+TOP, CURVE, DIMENSIONS = 20, 50, 16
+
+
+def build(root: Path) -> None:
+    """Fill `root` with inputs and the outputs of download to evaluate."""
+    for name in INPUTS:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    params = load(root / "params.yaml")
+    for name, source in params.active.data.items():
+        assert isinstance(source, SyntheticSource)
+        small = source.model_copy(update={"train_ids": 6, "test_ids": 12, "distractors": 4})
+        _data_set(root, name, small)
+    for number, (name, run) in enumerate(load_runs(root / "dvc.yaml", params).items()):
+        _evaluated(root, name, run, noise=1.6 - 0.1 * number)
+        _trained(root, name)
+    for name in ("market1501-baseline", "market1501-ours"):
+        _model(root, name, load_runs(root / "dvc.yaml", params)[name], params)
+
+
+def _data_set(root: Path, name: str, source: SyntheticSource) -> None:
+    raw, zipped = root / f"{name}.raw.zip", root / f"data/raw/{name}.zip"
+    synthetic.generate(raw, source)
+    zipped.parent.mkdir(parents=True, exist_ok=True)
+    archive.pack(raw, zipped, source.layout, extras=["truth.csv"])
+    raw.unlink()
+    figures = records.split(zipped, root / f"data/splits/{name}.csv", source.layout)
+    write_json(root / f"reports/data/{name}.json", {"layout": source.layout, **figures})
+
+
+def _evaluated(root: Path, name: str, run: Run, noise: float) -> None:
+    rows = _test_rows(root / f"data/splits/{run.dataset}.csv")
+    pid, camid = (np.array([int(row[key]) for row in rows]) for key in ("pid", "camid"))
+    query = np.array([row["subset"] == "query" for row in rows])
+    draw = stream(0, "features", run.dataset, "noise").normal(size=(len(rows), DIMENSIONS))
+    people = {p: stream(0, "person", run.dataset, int(p)).normal(size=DIMENSIONS) for p in set(pid)}
+    embedding = np.stack([people[p] for p in pid]) + noise * draw
+    checkpoint.save(
+        root / f"runs/{name}/features.safetensors",
+        {
+            "embedding": torch.tensor(embedding, dtype=torch.float32),
+            "pid": torch.tensor(pid),
+            "camid": torch.tensor(camid),
+            "subset": torch.tensor(~query, dtype=torch.uint8),
+        },
+        {"run": name},
+    )
+    _ranked(root, name, embedding, np.stack([pid, camid]), query)
+
+
+def _ranked(
+    root: Path,
+    name: str,
+    embedding: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    query: NDArray[np.bool_],
+) -> None:
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    distmat = 1 - unit[query] @ unit[~query].T
+    (q_pid, q_cam), (g_pid, g_cam) = labels[:, query], labels[:, ~query]
+    lists = []
+    for number, distances in enumerate(distmat):
+        same = g_pid == q_pid[number]
+        order = np.argsort(distances, kind="stable")
+        order = order[~(same & (g_cam == q_cam[number]))[order]]
+        ranks = np.flatnonzero(same[order])
+        if len(ranks):
+            lists.append((number, ranks, order[:TOP], distances[order[:TOP]]))
+    ap = np.array([np.mean(np.arange(1, len(r) + 1) / (r + 1)) for _, r, _, _ in lists])
+    first = np.array([ranks[0] for _, ranks, _, _ in lists])
+    np.savez(
+        root / f"runs/{name}/ranking.npz",
+        query=np.array([number for number, *_ in lists]),
+        average_precision=ap,
+        first_match=first,
+        inp=np.array([len(r) / (r[-1] + 1) for _, r, _, _ in lists]),
+        top=np.stack([top for *_, top, _ in lists]),
+        top_distance=np.stack([far for *_, far in lists]).astype(np.float32),
+    )
+    curve = [float(100 * np.mean(first < rank)) for rank in range(1, CURVE + 1)]
+    write_csv(root / f"reports/cmc/{name}.csv", ["rank", "cmc"], list(enumerate(curve, start=1)))
+    mean = float(100 * ap.mean())
+    metrics = {f"rank{k}": curve[k - 1] for k in (1, 5, 10)} | {"mAP": mean}
+    bounds = {f"{key}_{end}": metrics[key] for key in ("rank1", "mAP") for end in ("low", "high")}
+    write_json(
+        root / f"reports/metrics/{name}.json", {**metrics, **bounds, "num_query": int(query.sum())}
+    )
+
+
+def _trained(root: Path, name: str) -> None:
+    history = [(epoch, 1e-3, 4 / epoch, 4 / epoch, 100 - 90 / epoch) for epoch in range(1, 6)]
+    header = ["epoch", "lr", "loss", "ce", "accuracy"]
+    write_csv(root / f"runs/{name}/history.csv", header, history)
+
+
+def _model(root: Path, name: str, run: Run, params: Params) -> None:
+    train = params.active.train
+    model = ReID(
+        backbone=train.backbone,
+        attention=run.model.attention,
+        attention_options=train.attention.options(run.model.attention),
+        classifier=run.model.classifier,
+        circle=train.circle,
+        num_classes=6,
+    )
+    initialise(model, torch_stream(0, "weights"))
+    about = {**model.about(), "image_size": train.image_size, "run": name}
+    checkpoint.save(root / f"runs/{name}/model.safetensors", model.state_dict(), about)
+
+
+def _test_rows(manifest: Path) -> list[dict[str, str]]:
+    with manifest.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["subset"] != "train"]

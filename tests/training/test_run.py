@@ -1,0 +1,219 @@
+"""A run from zip and manifest to a model: reproducible, resumable, guarded."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reidpipe import checkpoint
+from reidpipe.errors import UserError
+from reidpipe.files import digest
+from reidpipe.params import TrainParams
+from reidpipe.training import position, resume
+from reidpipe.training.run import Run, train
+
+OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
+Set = tuple[Path, Path]
+
+
+def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS, seed: int = 0) -> str:
+    """Train in `folder`; the hash of model and history."""
+    archive, manifest = tiny_set
+    model, history = folder / "model.safetensors", folder / "history.csv"
+    files = {"archive": archive, "manifest": manifest, "model_file": model, "history_file": history}
+    train(run, recipe, seed, **files, weights=None)
+    return digest(model) + digest(history)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_equal_bytes_twice_and_another_seed_differs(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+) -> None:
+    torch.rand(7)  # the state of the global stream must not matter
+    first = go(tiny_set, recipe, tmp_path / "a")
+    torch.rand(3)
+    assert go(tiny_set, recipe, tmp_path / "b") == first
+    assert go(tiny_set, recipe, tmp_path / "c", seed=1) != first
+    assert not any(Path(".resume").iterdir())
+
+
+def test_workers_and_the_memory_budget_change_nothing(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+) -> None:
+    alone = go(tiny_set, recipe, tmp_path / "a")
+    for change in ({"workers": 2}, {"cache_mb": 0}, {"workers": 2, "cache_mb": 0}):
+        other = go(tiny_set, recipe.model_copy(update=change), tmp_path / "b")
+        assert other == alone, change
+
+
+def test_the_loss_falls_and_the_history_has_a_row_an_epoch(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+) -> None:
+    longer = recipe.model_copy(update={"epochs": 12, "milestones": (11,)})
+    plain = Run("tiny", attention="none", classifier="linear", triplet=True)
+    go(tiny_set, longer, tmp_path, plain)
+    header, *rows = (tmp_path / "history.csv").read_text().splitlines()
+    names = header.split(",")
+    assert names[:5] == ["epoch", "lr", "loss", "ce", "triplet"]
+    values = [dict(zip(names, map(float, row.split(",")), strict=True)) for row in rows]
+    assert [row["epoch"] for row in values] == list(range(1, 13))
+    assert values[-1]["ce"] < 0.8 * values[0]["ce"]
+    assert values[0]["loss"] == pytest.approx(values[0]["ce"] + values[0]["triplet"], rel=1e-5)
+
+
+class Killed(Exception):
+    """Stands for SIGKILL at a place that a signal would hit only by luck."""
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 9, 13])
+def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
+    tiny_set: Set,
+    recipe: TrainParams,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+) -> None:
+    undisturbed = go(tiny_set, recipe, tmp_path / "a")
+    monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
+    count, add = 0, position.Position.add
+
+    def dies(self: position.Position, figures: dict[str, float]) -> None:
+        nonlocal count
+        count += 1
+        if count == steps:
+            raise Killed
+        add(self, figures)
+
+    monkeypatch.setattr(position.Position, "add", dies)
+    with pytest.raises(Killed):
+        go(tiny_set, recipe, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+    assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
+    taken = recipe.epochs * 4
+    assert count == taken + 1, "the second run took up where the first died"
+
+
+def test_a_torn_state_is_passed_over_and_said(
+    tiny_set: Set,
+    recipe: TrainParams,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    undisturbed = go(tiny_set, recipe, tmp_path / "a")
+    monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(position.Position, "end_epoch", _raise_in_epoch(3))
+        with pytest.raises(Killed):
+            go(tiny_set, recipe, tmp_path / "b")
+    (state,) = Path(".resume").glob("*/state.safetensors")
+    os.truncate(state, state.stat().st_size // 2)
+    assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
+    assert "passing over a damaged state" in capsys.readouterr().err
+
+
+def _raise_in_epoch(number: int) -> Any:
+    end = position.Position.end_epoch
+
+    def dies(self: position.Position, rate: float) -> None:
+        if self.epoch + 1 == number:
+            raise Killed
+        end(self, rate)
+
+    return dies
+
+
+def test_another_configuration_data_set_or_code_never_resumes(
+    tiny_set: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, manifest = tiny_set
+    base = resume.key({"lr": 1.0}, [archive, manifest])
+    assert resume.key({"lr": 1.0}, [archive, manifest]) == base
+    assert resume.key({"lr": 2.0}, [archive, manifest]) != base
+    assert resume.key({"lr": 1.0}, [manifest]) != base
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "a.py").write_text("x = 1")
+    monkeypatch.setattr(resume, "PACKAGE", package)
+    one = resume.key({}, [])
+    (package / "a.py").write_text("x = 2")
+    assert resume.key({}, []) != one
+
+
+def test_a_second_writer_is_refused_with_the_pid_of_the_first() -> None:
+    with resume.State("run"), pytest.raises(UserError, match="already") as caught:
+        resume.State("run").__enter__()
+    assert f"process {os.getpid()}" in str(caught.value)
+    with resume.State("run"):
+        pass
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+) -> None:
+    wild = recipe.model_copy(update={"lr": 1e30, "warmup_epochs": 0})
+    with pytest.raises(UserError, match="not finite") as caught:
+        go(tiny_set, wild, tmp_path / "a")
+    message = str(caught.value)
+    assert "epoch 1, step" in message
+    assert ".png" in message
+    assert not (tmp_path / "a").exists()
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from reidpipe.params import TrainParams
+from reidpipe.training.run import Run, train
+recipe = TrainParams.model_validate_json(sys.argv[1])
+print("ready", flush=True)
+train(Run("tiny", "cbam", "circle", True), recipe, 0, archive=Path({archive!r}),
+      manifest=Path({manifest!r}), weights=None, model_file=Path("b/model.safetensors"),
+      history_file=Path("b/history.csv"))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals
+) -> None:
+    longer = recipe.model_copy(update={"epochs": 60})
+    script = SCRIPT.format(
+        root=str(Path(__file__).parents[2]), archive=str(tiny_set[0]), manifest=str(tiny_set[1])
+    )
+    command = [sys.executable, "-c", script, longer.model_dump_json(by_alias=True)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    process.stdout.readline()
+    while not list(Path(".resume").glob("*/state.safetensors")):
+        assert process.poll() is None
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert f"{number.name}: the state is saved" in said
+    assert "Traceback" not in said
+    assert not Path("b").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    assert digest(Path("b/model.safetensors")) + digest(Path("b/history.csv")) == go(
+        tiny_set, longer, tmp_path / "a"
+    )
+
+
+def test_the_model_file_says_how_to_build_the_network(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+) -> None:
+    go(tiny_set, recipe, tmp_path)
+    _, about = checkpoint.load(tmp_path / "model.safetensors")
+    assert about["attention"] == "cbam"
+    assert about["num_classes"] == 6
+    assert about["image_size"] == [32, 16]
