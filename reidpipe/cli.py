@@ -9,7 +9,7 @@ from reidpipe import params
 from reidpipe.errors import reported
 
 app = typer.Typer(
-    help="Person re-identification, rebuilt from raw archives to tables. The pipeline is `dvc repro`.",
+    help="Person re-identification, from raw archives to tables. The pipeline is `dvc repro`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,8 +22,33 @@ def root() -> None:
 
 
 @app.command()
+def doctor(
+    profile: Annotated[
+        str, typer.Option(help="embedded or paper; default: that of params.yaml")
+    ] = "",
+) -> None:
+    """Say whether this machine can run a profile, what is missing, and how long it would take.
+
+    Example: reidpipe doctor --profile paper
+    """
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from reidpipe.doctor import examine  # noqa: PLC0415
+
+    chosen = params.load(profile=profile or None)
+    table = Table("", "item", "found", "what to do", title=f"profile {chosen.profile}")
+    sick = False
+    for finding in examine(chosen):
+        table.add_row("ok" if finding.fine else "NO", finding.item, finding.found, "" if finding.fine else finding.fix)
+        sick |= not finding.fine
+    Console().print(table)
+    raise typer.Exit(1 if sick else 0)
+
+
+@app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help="A run, or REV:RUN for the run as it was in a revision.")],
+    a: Annotated[str, typer.Argument(help="A run, or REV:RUN: the run in a git revision.")],
     b: Annotated[str, typer.Argument(help="The run to set beside it: B - A is shown.")],
 ) -> None:
     """Compare two runs query by query, with the paired bootstrap interval of each difference.
@@ -37,9 +62,9 @@ def compare(
     from reidpipe.evaluation import read_ranking  # noqa: PLC0415
 
     bootstrap = params.load().active.evaluate.bootstrap
-    rankings = [read_ranking(ranking_file(name)) for name in (a, b)]
+    first, second = read_ranking(ranking_file(a)), read_ranking(ranking_file(b))
     table = Table("metric", a, b, "difference", f"{bootstrap.confidence:.0%} interval", "verdict")
-    for row in differences(*rankings, bootstrap):
+    for row in differences(first, second, bootstrap):
         sure = "higher" if row.low > 0 else "lower" if row.high < 0 else "undecided"
         interval = f"{row.low:+.2f} to {row.high:+.2f}"
         numbers = f"{row.a:.2f}", f"{row.b:.2f}", f"{row.b - row.a:+.2f}"

@@ -1,6 +1,7 @@
 """Embeddings of the query and gallery images of one data set by one trained model."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from reidpipe import checkpoint, runtime
 from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
-from reidpipe.models.reid import ReID
+from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import ExtractParams
 
 SUBSETS = {"query": 0, "gallery": 1}
@@ -20,15 +21,17 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def extract(
     model_file: Path, archive: Path, manifest: Path, params: ExtractParams, out: Path
 ) -> None:
-    """Write embedding float32 [N, D], pid, camid int64 [N] and subset uint8 [N] (query 0, gallery 1).
+    """Write embedding float32 [N, D], pid and camid int64 [N], subset uint8 [N].
 
-    Rows are the manifest's query and gallery rows, in its order; embeddings are not normalised.
+    Rows are the manifest's query (subset 0) and gallery (1) rows, in its order; embeddings are not
+    normalised.
     """
     device = runtime.prepare(params.device, params.threads)
     model, about = load_model(model_file, device)
     rows = records.read(manifest).query("subset != 'train'")
+    height, width = about["image_size"]
     # Nothing is kept: every image is looked at once.
-    images = Images(archive, rows["member"].tolist(), tuple(about["image_size"]), cache_mb=0)
+    images = Images(archive, rows["member"].tolist(), (height, width), cache_mb=0)
     tensors = {
         "embedding": embed(model, images, params, device, label=about["run"]),
         "pid": torch.tensor(rows["pid"].to_numpy()),
@@ -38,12 +41,12 @@ def extract(
     checkpoint.save(out, tensors, {"run": about["run"], "flip": params.flip})
 
 
-def load_model(path: Path, device: torch.device) -> tuple[ReID, dict[str, object]]:
+def load_model(path: Path, device: torch.device) -> tuple[ReID, dict[str, Any]]:
     """A trained model, ready to embed, and what its file says about it."""
     tensors, about = checkpoint.load(path)
     model = ReID.from_about(about)
     model.load_state_dict(tensors)
-    return model.to(device, memory_format=torch.channels_last).eval(), about
+    return on_device(model, device).eval(), about
 
 
 @torch.inference_mode()

@@ -39,7 +39,7 @@ def cached(revision: str, path: str) -> Path:
     found = [out["md5"] for stage in stages for out in stage.get("outs", []) if out["path"] == path]
     if not found:
         raise UserError("no such output", where=f"{revision}:{LOCK}", expected=path)
-    file = CACHE / found[0][:2] / found[0][2:]
+    file = CACHE / str(found[0])[:2] / str(found[0])[2:]
     if not file.exists():
         raise UserError(
             "an output of another revision is not in the cache",

@@ -1,16 +1,15 @@
-"""Write Tables 1-4, figures and the page; print the tables."""
+"""Write Tables 1-4, figures and the page."""
 
 from pathlib import Path
 
 from reidpipe import params
 from reidpipe.errors import reported
-from reidpipe.reporting.formats import markdown
 from reidpipe.reporting.report import report
 
 
 def main() -> None:
-    for table in report(Path(), params.load()):
-        print(markdown(table))
+    report(Path(), params.load())
+    print("wrote reports/tables, reports/figures and reports/index.html")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,26 @@ def pack(
     Raises:
         UserError: all that the listing shows as wrong, or else all that decoding shows.
     """
+    try:
+        return _pack(source, destination, layout, counts, extras=extras, report=report)
+    except OSError as error:  # a full disk, missing rights
+        raise UserError(
+            "a data set cannot be packed",
+            where=error.filename or destination,
+            found=error.strerror,
+            fix="mind the free space and the rights of the folders",
+        ) from error
+
+
+def _pack(
+    source: Path,
+    destination: Path,
+    layout: str,
+    counts: Counts | None,
+    *,
+    extras: Collection[str],
+    report: Report | None,
+) -> Counter[str]:
     with open_tree(source, destination.parent) as opened:
         tree = layouts.locate(opened, layout)
         reading = records.read_checked(tree, layout, counts)

@@ -1,7 +1,7 @@
 """Batch-hard triplet loss: In Defense of the Triplet Loss, Hermans et al., 1703.07737.
 
     L = mean over anchors a of [m + max_p D(a, p) - min_n D(a, n)]+     (5), `margin: 0.3`
-    L = mean over anchors a of log(1 + exp(max_p D - min_n D))          section 3, `margin: soft`
+    L = mean over anchors a of log(1 + exp(max_p D - min_n D))          section 2, `margin: soft`
 
 D is the Euclidean distance of un-normalised features; p runs over the other images of a's identity
 in the batch, n over the images of all other identities.

@@ -1,7 +1,7 @@
 """The whole network: backbone with attention, average pooling, BN neck, classifier.
 
-BN neck: Bag of Tricks, Luo et al., https://arxiv.org/abs/1903.07071, Fig. 5: the triplet loss sees
-the pooled feature, the classifier and the test see it after a batch norm without shift.
+BN neck: Bag of Tricks, Luo et al., https://arxiv.org/abs/1903.07071: the triplet loss sees the
+pooled feature; the classifier and the test see it after a batch norm without shift.
 """
 
 from collections.abc import Mapping
@@ -94,6 +94,12 @@ class ReID(nn.Module):
             )
         known = {name: about[name] for name in names}
         return cls(**known, circle=CircleParams.model_validate(about["circle"]))
+
+
+def on_device(model: ReID, device: torch.device) -> ReID:
+    """Move the network in place; channels last is the layout that convolutions are fastest in."""
+    moved: ReID = nn.Module.to(model, device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
 
 
 def backbone_state(model: ReID) -> dict[str, Tensor]:

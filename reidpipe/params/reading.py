@@ -14,8 +14,8 @@ from reidpipe.params.sections import Params, Section
 PARAMS_FILE = Path("params.yaml")
 
 
-def load(path: Path = PARAMS_FILE) -> Params:
-    """Read and check params.yaml.
+def load(path: Path = PARAMS_FILE, *, profile: str | None = None) -> Params:
+    """Read and check params.yaml, with `profile` in place of the file's where it is given.
 
     Raises:
         UserError: every wrong key and value at once, each with its path, what is allowed, what was
@@ -29,6 +29,8 @@ def load(path: Path = PARAMS_FILE) -> Params:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError("the parameters are not YAML", where=path, found=error) from None
+    if profile is not None and isinstance(content, dict):
+        content = {**content, "profile": profile}
     try:
         return Params.model_validate(content)
     except ValidationError as error:

@@ -51,8 +51,7 @@ def by_condition(
     The condition is the query's own; its true matches have conditions of their own.
     """
     lines = csv.DictReader(io.StringIO(archive.read(zipped, TRUTH).decode()))
-    # The generator names images from above the layout's root, the packed zip from below it.
-    truth = {line["member"].partition("/")[2]: line for line in lines}
+    truth = {line["member"]: line for line in lines}
     rows = [truth[queries[index]] for index in ranking.query]
     groups = []
     for condition, labels in _conditions(rows).items():

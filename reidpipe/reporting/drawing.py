@@ -65,6 +65,7 @@ _LOOK: dict[Any, Any] = {
 _IDS = re.compile(r'(id="|href="#|url\(#)')
 _COLOURS = re.compile("|".join(VARIABLES))
 _STRANGERS = re.compile(r'<metadata>.*?</metadata>|\s?xmlns(:\w+)?="[^"]*"|xlink:', re.DOTALL)
+_WIDTH = re.compile(r'width="([\d.]+pt)"')
 _FONT = re.compile(r"'DejaVu Sans'(, [^;\"]*)?")
 
 
@@ -83,7 +84,8 @@ class Drawing:
         element = _STRANGERS.sub("", self.svg[self.svg.index("<svg") :])
         element = _IDS.sub(lambda found: f"{found[1]}{self.name}-", element)
         element = _COLOURS.sub(lambda found: f"var({VARIABLES[found[0]]})", element)
-        return _FONT.sub("var(--sans)", element)
+        element = _FONT.sub("var(--sans)", element)
+        return _WIDTH.sub(r'\g<0> style="--natural: \1"', element, count=1)
 
     def write(self, folder: Path) -> None:
         write_text(folder / f"{self.name}.svg", self.svg)

@@ -12,7 +12,7 @@ from reidpipe.params import SyntheticSource
 from reidpipe.reporting import attention_panel, rank_list
 from reidpipe.reporting.attention_panel import Probe, Shown
 from reidpipe.reporting.camera_pairs import camera_pairs
-from reidpipe.reporting.conditions import by_condition
+from reidpipe.reporting.conditions import Group, by_condition
 from reidpipe.reporting.cost_figure import cost_scatter
 from reidpipe.reporting.costs import Costs
 from reidpipe.reporting.curves import cmc_curves, read_history, training_curves
@@ -82,7 +82,8 @@ def _curves(inputs: Inputs, costs: Costs) -> list[Drawing]:
 
 def _errors(inputs: Inputs) -> list[Drawing]:
     """Camera pairs of every Ours run, and conditions where they are known."""
-    drawings, groups = [], {}
+    drawings: list[Drawing] = []
+    groups: dict[str, list[Group]] = {}
     evaluate = inputs.params.active.evaluate
     for run, table in own_runs(inputs).items():
         pairs = camera_pairs(inputs.root / f"runs/{run}/features.safetensors", evaluate)
@@ -93,7 +94,8 @@ def _errors(inputs: Inputs) -> list[Drawing]:
             members = [shot.member for shot in data.subsets["query"]]
             ranking = inputs.results[run].ranking
             name = DATASETS.get(table.dataset, table.dataset)
-            groups[name] = by_condition(data.zipped, members, ranking, evaluate.bootstrap)
+            found = by_condition(data.zipped, members, ranking, evaluate.bootstrap)
+            groups |= {name: found} if found else {}
     return [*([condition_bars("conditions", groups)] if groups else []), *drawings]
 
 

@@ -12,6 +12,8 @@ from PIL import Image
 from reidpipe.data import archive, records
 
 HEIGHT, QUALITY = 128, 82
+EMPTY = "#cdd1d5"
+"""Colour of an empty place: neither glaring on a dark page nor a hole in a light one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def sheet(rows: Sequence[Sequence[Image.Image | None]], cell: tuple[int, int]) -
     gap = 3
     columns = max(len(row) for row in rows)
     size = columns * (width + gap) + gap, len(rows) * (height + gap) + gap
-    grid = Image.new("RGB", size, "white")
+    grid = Image.new("RGB", size, EMPTY)
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
             if image:

@@ -41,8 +41,13 @@ class _Epoch(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         indices = self.batches[step]
-        chance = {"params": self.params.augment, "seed": self.seed, "epoch": self.epoch}
-        pixels = augment(self.images.take(indices), indices, **chance)
+        pixels = augment(
+            self.images.take(indices),
+            indices,
+            params=self.params.augment,
+            seed=self.seed,
+            epoch=self.epoch,
+        )
         return Batch(pixels, torch.from_numpy(self.labels[indices]), indices)
 
 

@@ -15,10 +15,11 @@ class Stop:
     signal: int | None = None
 
     def leave(self) -> None:
-        """Exit as shells say it of a process that a signal ended: never 0, or DVC would cache it."""
+        """Exit like a process that a signal ended: after a 0, DVC would cache the output."""
         if self.signal is not None:
             name = signal.Signals(self.signal).name
-            print(f"{name}: the state is saved; the same command goes on from here", file=sys.stderr)  # noqa: T201
+            message = f"{name}: the state is saved; the same command goes on from here"
+            print(message, file=sys.stderr)  # noqa: T201
             raise SystemExit(_EXIT_BY_SIGNAL + self.signal)
 
 

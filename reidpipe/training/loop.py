@@ -1,4 +1,4 @@
-"""The paper's recipe: P x K batches, cross-entropy + triplet (Eq. 5), Adam with warm-up and steps."""
+"""The paper's recipe: P x K batches, cross-entropy + triplet (Eq. 5), Adam, warm-up, steps."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch.optim import Adam
 from reidpipe.errors import UserError
 from reidpipe.losses.joint import joint_loss
 from reidpipe.losses.triplet import hardest
-from reidpipe.models.reid import ReID
+from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import TrainParams
 from reidpipe.runtime import progress
 from reidpipe.training.batches import Batch, TrainingSet
@@ -38,7 +38,7 @@ def fit(
         UserError: a loss is not finite (before the optimiser's step), or the GPU's memory is full.
         SystemExit: SIGINT or SIGTERM, after the state was saved.
     """
-    model.to(device, memory_format=torch.channels_last).train()
+    on_device(model, device).train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = Adam(weights, lr=params.lr, weight_decay=params.weight_decay, fused=True)
     scaler = torch.GradScaler(device.type, enabled=params.precision == "fp16")
@@ -55,7 +55,7 @@ def fit(
                 loss, figures = losses(model, batch, params, device, triplet=triplet)
                 check_finite(figures, position, data.images.members, batch)
                 optimiser.zero_grad()
-                scaler.scale(loss).backward()
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 scaler.step(optimiser)
                 scaler.update()
 
@@ -123,6 +123,6 @@ def out_of_memory(params: TrainParams, device: torch.device) -> UserError:
     return UserError(
         "the GPU's memory is full",
         where=device,
-        found=f"batch {params.identities} x {params.images} of {height}x{width}, {params.precision}",
+        found=f"{params.identities} x {params.images} of {height}x{width}, {params.precision}",
         fix="lower train.identities (P) or train.image_size, or choose train.precision=bf16",
     )

@@ -46,9 +46,7 @@ def keep(
     state.save(tensors, {"position": asdict(position), "scaler": scaler.state_dict()})
 
 
-def restore(
-    state: State, model: nn.Module, optimiser: Optimizer, scaler: GradScaler
-) -> Position:
+def restore(state: State, model: nn.Module, optimiser: Optimizer, scaler: GradScaler) -> Position:
     """Put a saved state back, or start at the beginning."""
     saved = state.load()
     if saved is None:
@@ -76,6 +74,7 @@ def _moments(tensors: dict[str, Tensor], optimiser: Optimizer) -> dict[int, dict
             number, kind = name.removeprefix(_OPTIMISER).split(".", 1)
             like = parameters[int(number)]
             # The fused optimiser walks through memory: moments must be laid out like the weights.
-            laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-            moments.setdefault(int(number), {})[kind] = laid_out
+            if tensor.shape == like.shape:
+                tensor = torch.empty_like(like).copy_(tensor)  # noqa: PLW2901
+            moments.setdefault(int(number), {})[kind] = tensor
     return moments

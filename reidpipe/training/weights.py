@@ -1,7 +1,7 @@
 """The backbone that pre-trained runs start from: torchvision's file, or trained on other people."""
 
-import os
 import pickle
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from torch.hub import download_url_to_file
 
 from reidpipe import checkpoint
 from reidpipe.data import archive, records, synthetic
+from reidpipe.data.locating import folder
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.models.reid import ReID, backbone_state, load_backbone
@@ -31,7 +32,7 @@ TORCHVISION = "https://download.pytorch.org/models/"
 def backbone_weights(
     source: SyntheticWeights | TorchvisionWeights, params: TrainParams, out: Path
 ) -> None:
-    """Write the backbone's tensors, with torchvision's names and without its classifier, to `out`."""
+    """Write the backbone's tensors to `out`: torchvision's names, without its classifier."""
     if isinstance(source, SyntheticWeights):
         tensors = trained_on_others(source, params)
     else:
@@ -52,14 +53,14 @@ def trained_on_others(source: SyntheticWeights, params: TrainParams) -> dict[str
     )
     run = Run("weights", attention="none", classifier="linear", triplet=True)
     recipe = params.model_copy(update=source.schedule.model_dump())
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        zipped, manifest, model = folder / "a.zip", folder / "a.csv", folder / "model.safetensors"
-        synthetic.generate(folder / "raw.zip", people)
-        archive.pack(folder / "raw.zip", zipped, people.layout)
+    with tempfile.TemporaryDirectory() as folder_name:
+        scratch = Path(folder_name)
+        zipped, manifest, model = (scratch / name for name in ("a.zip", "a.csv", "model"))
+        synthetic.generate(scratch / "raw.zip", people)
+        archive.pack(scratch / "raw.zip", zipped, people.layout)
         records.split(zipped, manifest, people.layout)
         files = {"archive": zipped, "manifest": manifest, "model_file": model}
-        train(run, recipe, source.seed, **files, weights=None, history_file=folder / "history.csv")
+        train(run, recipe, source.seed, **files, weights=None, history_file=scratch / "history.csv")
         tensors, about = checkpoint.load(model)
     trained = ReID.from_about(about)
     trained.load_state_dict(tensors)
@@ -68,8 +69,7 @@ def trained_on_others(source: SyntheticWeights, params: TrainParams) -> dict[str
 
 def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
     """Read torchvision's file from REIDPIPE_ARCHIVES, or fetch it where the parameters say so."""
-    folder = Path(os.environ.get("REIDPIPE_ARCHIVES", "data/archives"))
-    path = folder / source.file
+    path = folder() / source.file
     if not path.exists():
         if not source.download:
             raise UserError(
@@ -79,14 +79,27 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
                 found="no such file",
                 fix="put it there, set REIDPIPE_ARCHIVES to its folder, or weights.download: true",
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        download_url_to_file(TORCHVISION + source.file, str(path), source.file[-12:-4])
+        download(TORCHVISION + source.file, path)
     check_digest(path, source)
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise UserError("not a weights file of torch", where=path, found=error) from None
     return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+
+
+def download(url: str, path: Path) -> None:
+    """Fetch torchvision's file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download_url_to_file(url, str(path), progress=sys.stderr.isatty())
+    except OSError as error:
+        raise UserError(
+            "the ImageNet weights cannot be fetched",
+            where=url,
+            found=error,
+            fix=f"fetch the file on a machine that can, and put it at {path}",
+        ) from None
 
 
 def check_digest(path: Path, source: TorchvisionWeights) -> None:
@@ -105,6 +118,12 @@ def check_digest(path: Path, source: TorchvisionWeights) -> None:
 
 def check_loads(tensors: dict[str, Tensor], backbone: str) -> None:
     """Refuse, by name, what a plain backbone would not take; better here than in every run."""
-    circle = CircleParams()
-    plain = {"attention": "none", "attention_options": {}, "classifier": "linear", "circle": circle}
-    load_backbone(ReID(backbone=backbone, **plain, num_classes=2), tensors)
+    plain = ReID(
+        backbone=backbone,
+        attention="none",
+        attention_options={},
+        classifier="linear",
+        circle=CircleParams(),
+        num_classes=2,
+    )
+    load_backbone(plain, tensors)

@@ -1,6 +1,8 @@
 import contextlib
+import errno
 import io
 import multiprocessing
+import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -78,6 +80,8 @@ def test_extras_come_along_from_the_top(tmp_path: Path) -> None:
     source = to_zip(tmp_path / "set.zip", files | {"truth.csv": b"member,pid\n"})
     archive.pack(source, tmp_path / "out.zip", "market1501", extras=["truth.csv"])
     assert archive.read(tmp_path / "out.zip", "truth.csv") == b"member,pid\n"
+    with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
+        assert zipped.namelist() == sorted([*market(), "truth.csv"])
 
 
 def test_grey_and_cmyk_are_counted_and_converted(tmp_path: Path) -> None:
@@ -125,10 +129,26 @@ def test_a_full_disk_is_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         archive.pack(to_zip(tmp_path / "a.zip", market()), tmp_path / "o.zip", "market1501")
 
 
+def test_a_disk_that_fills_meanwhile_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = to_zip(tmp_path / "a.zip", market())
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(UserError, match="cannot be packed") as caught:
+        archive.pack(source, tmp_path / "o.zip", "market1501")
+    assert "No space left" in str(caught.value)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_read_sees_a_replaced_zip(tmp_path: Path) -> None:
     path = to_zip(tmp_path / "set.zip", {"a": b"old"})
     assert archive.read(path, "a") == b"old"
-    to_zip(tmp_path / "new.zip", {"a": b"new"}).replace(path)
+    new = to_zip(tmp_path / "new.zip", {"a": b"new"})
+    os.utime(new, ns=(0, path.stat().st_mtime_ns))  # within one tick of the clock
+    new.replace(path)
     assert archive.read(path, "a") == b"new"
 
 
@@ -148,7 +168,8 @@ def _read_all(path: Path, names: list[str]) -> list[bytes]:
 
 
 def test_forked_workers_read_beside_each_other(tmp_path: Path) -> None:
-    files = {f"{i:03d}": bytes([i]) * 50_000 for i in range(20)}
+    noise = np.random.default_rng(0)
+    files = {f"{i:03d}": noise.bytes(20_000) for i in range(50)}
     path = to_zip(tmp_path / "set.zip", files)
     archive.read(path, "000")  # the parent's handle is open before the fork
     with multiprocessing.get_context("fork").Pool(3) as pool:

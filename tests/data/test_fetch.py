@@ -44,10 +44,10 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[type[Server]]:
+def server() -> type[Server]:
     Server.content, Server.stop, Server.allow_ranges = CONTENT, None, True
     Server.headers_sent, Server.ranges = {"ETag": '"1"'}, []
-    yield Server
+    return Server
 
 
 @pytest.fixture

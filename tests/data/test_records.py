@@ -15,7 +15,7 @@ ROWS = st.lists(
     st.builds(
         Record,
         member=st.text("abc", min_size=1, max_size=6),
-        pid=st.integers(0, 5),
+        pid=st.sampled_from([0, 7, 99, 1501, 80_001]),
         camid=st.integers(1, 3),
         subset=st.sampled_from(SUBSETS),
     ),
@@ -118,6 +118,14 @@ def test_query_and_gallery_swapped_show_by_the_counts() -> None:
     counts = Counts(train_ids=1, train=2, test_ids=1, query=1, gallery=9)
     checks.check(Reading(tuple(rows)), counts, problems)
     assert "folders that look swapped" in str(problems)
+
+
+def test_an_identity_in_train_and_query_alone_leaks_too() -> None:
+    rows = [Record("a", 1, 1, "train"), Record("b", 2, 2, "train"), Record("c", 2, 1, "query")]
+    rows += [Record("d", 3, 1, "query"), Record("e", 3, 2, "gallery")]
+    problems = Problems()
+    checks.check(Reading(tuple(rows)), None, problems)
+    assert str(problems) == "identities that are in both train and test (1):\n  2"
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every broken or hostile archive is refused in words, leaving nothing behind."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,26 @@ def test_is_refused_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None
     assert case.message in str(caught.value)
     after = sorted(path for path in tmp_path.rglob("*") if path != tmp_path / "out")
     assert after == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zip: a million members",
+        "zip: a million that claim to be 3",
+        "zip: a bomb that claims 1,000 bytes",
+        "zip: a size of 4 GB",
+        "tar: a header of 8 GB",
+        "tar.gz: a bomb",
+        "a file of 17 MB",
+    ],
+)
+def test_memory_stays_bounded(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    source = case.build(tmp_path)
+    tracemalloc.start()
+    with pytest.raises(UserError):
+        archive.pack(source, tmp_path / "out" / "set.zip", case.layout)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 48 << 20

@@ -83,11 +83,12 @@ def test_equal_images_have_finite_gradients() -> None:
 
 
 def test_small_distances_of_long_features_are_exact() -> None:
-    """|a|^2 + |b|^2 - 2ab would give 0 here in float32."""
-    feature = torch.full((4, 2048), 100.0)
-    feature[:, 0] += torch.tensor([0.0, 0.01, 0.02, 0.04])
-    d_ap, _ = hardest(feature, torch.tensor([0, 0, 1, 1]))
-    assert d_ap.tolist() == pytest.approx([0.01, 0.01, 0.02, 0.02], rel=0.01)
+    """|a|^2 + |b|^2 - 2ab would be noise here in float32, and mine by chance."""
+    feature = torch.full((6, 2048), 100.0)
+    feature[:, 0] += torch.tensor([0.0, 0.01, 0.03, 0.06, 0.10, 0.15])
+    d_ap, d_an = hardest(feature, torch.tensor([0, 0, 0, 1, 1, 1]))
+    assert d_ap.tolist() == pytest.approx([0.03, 0.02, 0.03, 0.09, 0.05, 0.09], rel=0.01)
+    assert d_an.tolist() == pytest.approx([0.06, 0.05, 0.03, 0.03, 0.07, 0.12], rel=0.01)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 2, 3]])

@@ -90,7 +90,7 @@ def test_everything_wrong_is_said_at_once(content: dict[str, Any], tmp_path: Pat
 def test_what_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match="params|parameter"):
+    with pytest.raises(UserError, match=r"params|parameter"):
         load(path)
 
 

@@ -1,4 +1,4 @@
-"""Which modules of reidpipe a script can reach, by reading its imports (also those in functions)."""
+"""Which modules of reidpipe a script can reach, by its imports (also those in functions)."""
 
 import ast
 from collections.abc import Iterator

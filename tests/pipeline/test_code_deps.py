@@ -30,7 +30,7 @@ STAGES = dict(resolved_deps())
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_hold_every_reachable_module(stage: str) -> None:
-    script = Path(f"stages/{stage.split('@')[0]}.py")
+    script = Path(f"stages/{stage.partition('@')[0]}.py")
     modules = {path for path in reachable(ROOT / script, ROOT) if path.parent != ATTENTION}
     assert script in STAGES[stage]
     assert modules, "the walk found nothing: it would never fail"

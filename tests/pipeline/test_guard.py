@@ -32,7 +32,7 @@ def test_an_unknown_key_is_named_with_the_nearest_and_taken_back(clone: Clone, a
     result = clone.run("dvc", "exp", "run", "-S", added, check=False)
     said = result.stdout + result.stderr
     assert result.returncode != 0
-    assert f"{added[1:].split('=')[0]}: unknown key" in said
+    assert f"{added[1:].partition('=')[0]}: unknown key" in said
     assert "did you mean" in said
     assert clone.state() == ""
 

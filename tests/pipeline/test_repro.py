@@ -1,5 +1,6 @@
 """The whole pipeline, run by DVC in a clone with a tiny profile."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,6 @@ def test_a_line_of_an_attention_file_concerns_its_run_alone(clone: Clone) -> Non
     path = clone.folder / "reidpipe/models/attention/eca.py"
     path.write_text(path.read_text() + "# another line\n")
     said = clone.run("dvc", "status", "--json").stdout
-    import json  # noqa: PLC0415
-
     assert set(json.loads(said)) == {"train@market1501-eca", "extract@market1501-eca"}
 
 
@@ -81,7 +80,8 @@ def test_a_sixth_attention_is_one_file_and_one_line(clone: Clone) -> None:
     dvc_yaml = clone.folder / "dvc.yaml"
     lines = dvc_yaml.read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if "market1501-se:" in line)
-    lines.insert(at, lines[at].replace("-se:", "-gain:").replace("attention: se", "attention: gain"))
+    added = lines[at].replace("-se:", "-gain:").replace("attention: se", "attention: gain")
+    lines.insert(at, added)
     dvc_yaml.write_text("\n".join(lines) + "\n")
     said = clone.run("dvc", "repro").stdout
     expected = [f"{stage}@market1501-gain" for stage in ("evaluate", "extract", "train")]

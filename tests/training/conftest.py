@@ -1,4 +1,4 @@
-"""A tiny training problem: coloured noise of a few identities in a zip that the pipeline could read."""
+"""A tiny training problem: coloured noise of a few identities, in a zip as the pipeline's."""
 
 import io
 import zipfile
@@ -38,8 +38,13 @@ def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def recipe() -> TrainParams:
     """The embedded recipe, shrunk to seconds."""
     small = {
-        "epochs": 4, "milestones": (2,), "image_size": (32, 16), "identities": 3, "images": 2, "threads": 1,
+        "epochs": 4,
+        "milestones": (2,),
+        "image_size": (32, 16),
+        "identities": 3,
+        "images": 2,
+        "threads": 1,
         "augment": {"flip": 0.5, "pad": 2, "erase": 0.5},
-    }  # fmt: skip
+    }
     content = load(ROOT / "params.yaml").embedded.train.model_dump(by_alias=True) | small
     return TrainParams.model_validate(content)

@@ -70,7 +70,7 @@ def test_the_loss_falls_and_the_history_has_a_row_an_epoch(
     assert values[0]["loss"] == pytest.approx(values[0]["ce"] + values[0]["triplet"], rel=1e-5)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for SIGKILL at a place that a signal would hit only by luck."""
 
 
@@ -90,11 +90,11 @@ def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
         nonlocal count
         count += 1
         if count == steps:
-            raise Killed
+            raise KilledError
         add(self, figures)
 
     monkeypatch.setattr(position.Position, "add", dies)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         go(tiny_set, recipe, tmp_path / "b")
     assert not (tmp_path / "b").exists()
     assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
@@ -113,7 +113,7 @@ def test_a_torn_state_is_passed_over_and_said(
     monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
     with monkeypatch.context() as patch:
         patch.setattr(position.Position, "end_epoch", _raise_in_epoch(3))
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             go(tiny_set, recipe, tmp_path / "b")
     (state,) = Path(".resume").glob("*/state.safetensors")
     os.truncate(state, state.stat().st_size // 2)
@@ -126,7 +126,7 @@ def _raise_in_epoch(number: int) -> Any:
 
     def dies(self: position.Position, rate: float) -> None:
         if self.epoch + 1 == number:
-            raise Killed
+            raise KilledError
         end(self, rate)
 
     return dies

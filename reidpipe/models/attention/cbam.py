@@ -11,7 +11,7 @@ and has a batch norm whose gamma starts at 0, so that M_s starts at one half eve
 momentum is torch's 0.1 where that code has 0.01, too slow for short runs. The planes are in the
 order of equation 3 (the code stacks the maximum first: the same function, with the kernel's planes
 exchanged). The MLP's biases, present in that code, absent from equation 2 and from timm, and the
-order of the two gates (section 3.3 compares them) are options. FastReID has no CBAM.
+order of the two gates (section 4.1 compares them) are options. FastReID has no CBAM.
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 """ECA-Net, Wang et al., https://arxiv.org/abs/1910.03151.
 
-    w = sigmoid(conv1d_k(mean over H x W of x))     (7), one kernel for all channels
+    w = sigmoid(conv1d_k(mean over H x W of x))     (9), one kernel for all channels
     k = |log2(C) / gamma + b / gamma|_odd           (12), the nearest odd number
 
 Deviations. None from the paper's code, whose truncation, then rounding up to odd, is the nearest
@@ -30,7 +30,7 @@ class Attention(nn.Module):
         self.conv = nn.Conv1d(1, 1, k, padding=k // 2, bias=False)
 
     def gate(self, x: Tensor) -> Tensor:
-        """Weights of equation 7, [B, C, 1, 1], in (0, 1)."""
+        """Weights of equation 9, [B, C, 1, 1], in (0, 1)."""
         w: Tensor = self.conv(x.mean((2, 3))[:, None, :]).sigmoid()  # channels as a sequence
         return w[:, 0, :, None, None]
 

@@ -1,0 +1,1 @@
+"""Data sets: archives, layouts, manifests, pictures, batches."""

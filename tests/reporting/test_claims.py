@@ -1,0 +1,120 @@
+"""The ledger: what the paper's own numbers say, and how rebuilt ones are judged."""
+
+from decimal import Decimal
+
+import pytest
+
+from reidpipe.reporting.claims import (
+    Check,
+    Verdict,
+    check_claims,
+    decided,
+    published_detail,
+    rebuilt_detail,
+    worst,
+)
+from reidpipe.reporting.inputs import Inputs
+from reidpipe.reporting.ledger import claims_markdown
+from reidpipe.reporting.paired import Difference, Pairs
+from reidpipe.reporting.published import Published
+from reidpipe.reporting.tables import build_tables
+
+
+@pytest.fixture(scope="module")
+def checks(inputs: Inputs, printed: Published, pairs: Pairs) -> dict[str, Check]:
+    return {c.claim.id: c for c in check_claims(printed, inputs.tables, pairs)}
+
+
+def test_verdicts_on_the_papers_numbers(checks: dict[str, Check]) -> None:
+    assert {name: check.published for name, check in checks.items()} == {
+        "C1": "holds",
+        "C2": "does not hold",
+        "C3": "does not hold",
+        "C4": "holds",
+        "C5": "does not hold",
+        "C6": "holds",
+    }
+
+
+def test_the_erratum_of_c2(checks: dict[str, Check]) -> None:
+    (part,) = checks["C2"].comparisons
+    assert part.published == Decimal("14.65")
+    assert published_detail(checks["C2"]) == "+14.65 in mAP; the text says +14.45"
+
+
+def test_where_c3_and_c5_fail(checks: dict[str, Check]) -> None:
+    def failed(name: str) -> set[tuple[str, str, str, str]]:
+        return {
+            (part.table, part.column, part.lower, str(part.published))
+            for part in checks[name].comparisons
+            if part.published_verdict != "holds"
+        }
+
+    assert failed("C3") == {
+        ("table1", "rank5", "Baseline(+DANet)", "-0.03"),
+        ("table1", "rank5", "Baseline(+Non-local)", "0.00"),
+        ("table1", "rank5", "Baseline(+Tri Cir)", "-0.42"),
+        ("table1", "rank10", "Baseline(+Tri Cir)", "-0.12"),
+    }
+    assert failed("C5") == {
+        ("table2", "rank1", "OSNet", "-0.35"),
+        ("table3", "rank1", "OSNet", "0.0"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        (Difference(2, 1, 3), "holds"),
+        (Difference(-2, -3, -1), "does not hold"),
+        (Difference(2, -1, 5), "undecided"),
+        (Difference(0, 0, 0), "undecided"),
+    ],
+)
+def test_the_interval_decides(difference: Difference, verdict: Verdict) -> None:
+    assert decided(difference) == verdict
+
+
+def test_a_claim_is_as_good_as_its_worst_comparison() -> None:
+    assert worst(["holds", "undecided"]) == "undecided"
+    assert worst(["undecided", "does not hold", "holds"]) == "does not hold"
+    assert worst(["holds", "left out"]) == "left out"
+    assert worst(["holds"]) == "holds"
+
+
+def test_rebuilt_verdicts_follow_the_runs(checks: dict[str, Check], pairs: Pairs) -> None:
+    """The fake runs get better from row to row, Ours is the best of them."""
+    assert checks["C1"].rebuilt == checks["C2"].rebuilt == "holds"
+    found = pairs.difference("market1501-ours", "market1501-baseline", "rank1")
+    assert f"{found.value:+.2f}" in rebuilt_detail(checks["C1"])
+
+
+def test_cited_methods_are_comparable_on_real_data_alone(
+    checks: dict[str, Check], inputs: Inputs, printed: Published, pairs: Pairs
+) -> None:
+    assert checks["C5"].rebuilt == "not comparable"
+    real = inputs.params.model_copy(update={"profile": "paper"})
+    tables = build_tables(printed, inputs.runs, inputs.results, real, pairs)
+    check = check_claims(printed, tables, pairs)[4]
+    against = {(p.table, p.column, p.lower): p.rebuilt for p in check.comparisons}
+    rebuilt = inputs.results["msmt17-ours-pretrained"].metrics["mAP"]
+    found = against["table4", "mAP", "OSNet"]
+    assert found is not None
+    assert found.value == pytest.approx(rebuilt - 52.9, abs=0.005)
+    assert check.rebuilt in ("holds", "does not hold", "undecided")
+
+
+def test_a_left_out_run_is_no_failure(inputs: Inputs, printed: Published, pairs: Pairs) -> None:
+    runs = {name: run for name, run in inputs.runs.items() if name != "market1501-ours"}
+    results = {name: inputs.results[name] for name in runs}
+    tables = build_tables(printed, runs, results, inputs.params, pairs)
+    checks = check_claims(printed, tables, pairs)
+    assert [check.rebuilt for check in checks[:3]] == ["left out"] * 3
+
+
+def test_the_ledger_names_every_claim(checks: dict[str, Check], printed: Published) -> None:
+    text = claims_markdown(list(checks.values()), printed, "")
+    for check in checks.values():
+        assert check.claim.text in text
+    assert "An erratum of the text." in text
+    assert all(remark in text for remark in printed.remarks)

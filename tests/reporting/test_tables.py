@@ -1,0 +1,123 @@
+"""Tables 1-4: rows, numbers, warnings, and the three formats."""
+
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+
+from reidpipe.params import Params
+from reidpipe.reporting.experiment import Model, Run
+from reidpipe.reporting.formats import comma_separated, latex, markdown
+from reidpipe.reporting.inputs import Inputs
+from reidpipe.reporting.paired import Pairs
+from reidpipe.reporting.published import Published
+from reidpipe.reporting.tables import Table, build_tables
+
+
+def rebuilt(inputs: Inputs, printed: Published, pairs: Pairs, without: str) -> list[Table]:
+    """The tables when the runs of one data set are gone."""
+    runs = {name: run for name, run in inputs.runs.items() if run.dataset != without}
+    results = {name: inputs.results[name] for name in runs}
+    return build_tables(printed, runs, results, inputs.params, pairs)
+
+
+def test_rows_are_the_papers_in_its_order(inputs: Inputs, printed: Published) -> None:
+    for table, source in zip(inputs.tables, printed.tables, strict=True):
+        assert [row.method for row in table.rows] == [row.method for row in source.rows]
+        trained = [row.method for row in source.rows if row.run]
+        assert [row.method for row in table.rows if row.status == "rebuilt"] == trained
+
+
+def test_difference_is_of_the_shown_figures(inputs: Inputs) -> None:
+    cell = inputs.tables[0].rebuilt["market1501-ours"].cells["mAP"]
+    exact = Decimal(str(inputs.results["market1501-ours"].metrics["mAP"]))
+    assert cell.rebuilt == round(exact, 2)
+    assert cell.difference == round(exact, 2) - Decimal("79.70")
+
+
+def test_the_baseline_is_compared_with_every_row_but_itself(inputs: Inputs, pairs: Pairs) -> None:
+    rows = inputs.tables[0].rebuilt
+    assert rows["market1501-baseline"].versus_baseline is None
+    found = rows["market1501-eca"].versus_baseline
+    assert found == pairs.difference("market1501-eca", "market1501-baseline", "mAP")
+    assert all(row.versus_baseline is None for row in inputs.tables[1].rows)
+
+
+def test_best_needs_two(inputs: Inputs) -> None:
+    assert inputs.tables[0].best("rank5", "published") == Decimal("97.24")
+    assert inputs.tables[1].best("rank1", "published") == Decimal("94.8")
+    assert inputs.tables[1].best("rank1", "rebuilt") is None
+
+
+def test_cited_rows_say_so(inputs: Inputs) -> None:
+    line = next(x for x in markdown(inputs.tables[1]).splitlines() if x.startswith("| OSNet"))
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        *("OSNet", "**94.8**", "-", "-", "84.9", "-", "-", "cited")
+    ]
+
+
+def test_a_left_out_data_set_is_named(inputs: Inputs, printed: Published, pairs: Pairs) -> None:
+    tables = rebuilt(inputs, printed, pairs, without="dukemtmc")
+    text = markdown(tables[2])
+    assert "DukeMTMC-reID was left out" in text
+    assert "dukemtmc-ours-pretrained" in text
+    ours = tables[2].rows[-1]
+    assert (ours.status, ours.cells["mAP"].rebuilt) == ("left out", None)
+    assert "left out" not in markdown(tables[1])
+
+
+def test_a_run_that_the_paper_lacks_is_appended(
+    inputs: Inputs, printed: Published, pairs: Pairs
+) -> None:
+    model = Model(attention="se", classifier="linear", triplet=False)
+    new = Run(dataset="market1501", start="reidpipe/models/initial.py", model=model)
+    runs = {**inputs.runs, "market1501-sixth": new}
+    results = {**inputs.results, "market1501-sixth": inputs.results["market1501-se"]}
+    known = Pairs(results, inputs.params.active.evaluate.bootstrap)
+    table = build_tables(printed, runs, results, inputs.params, known)[0]
+    last = table.rows[-1]
+    assert (last.method, last.status) == ("market1501-sixth", "not in the paper")
+    assert last.cells["mAP"].published is None
+    assert last.cells["mAP"].difference is None
+    assert "market1501-sixth" in latex(table)
+
+
+def test_embedded_is_loud_and_paper_is_not(
+    inputs: Inputs, printed: Published, pairs: Pairs
+) -> None:
+    for form in (markdown, latex):
+        assert all("NOT comparable" in form(table) for table in inputs.tables)
+    real: Params = inputs.params.model_copy(update={"profile": "paper"})
+    tables = build_tables(printed, inputs.runs, inputs.results, real, pairs)
+    assert all("NOT comparable" not in markdown(table) for table in tables)
+    assert "Profile paper: resnet50, 256x128 pixels" in markdown(tables[0])
+
+
+def test_csv_reads_back(inputs: Inputs) -> None:
+    table = inputs.tables[0]
+    lines = list(csv.DictReader(io.StringIO(comma_separated(table))))
+    assert [line["method"] for line in lines] == [row.method for row in table.rows]
+    assert {line["profile"] for line in lines} == {"embedded"}
+    ours = lines[-1]
+    assert ours["rank1_paper"] == "92.4"
+    total = Decimal(ours["mAP_paper"]) + Decimal(ours["mAP_difference"])
+    assert total == Decimal(ours["mAP_rebuilt"])
+    assert lines[0]["mAP_vs_baseline"] == ""
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_latex_has_as_many_cells_as_columns(inputs: Inputs, number: int) -> None:
+    text = latex(inputs.tables[number])
+    columns = text.split("\\begin{tabular}{")[1].split("}")[0]
+    body = text.split("\\midrule\n")[1].split("\\bottomrule")[0].splitlines()
+    assert len(body) == len(inputs.tables[number].rows)
+    assert {line.count("&") + 1 for line in body} == {len(columns)}
+    assert text.count("\\cmidrule") == len(inputs.tables[number].columns)
+
+
+def test_markdown_columns_line_up(inputs: Inputs) -> None:
+    for table in inputs.tables:
+        lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
+        assert len({len(line) for line in lines}) == 1
+        assert len({line.count("|") for line in lines}) == 1
