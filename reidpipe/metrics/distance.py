@@ -33,7 +33,7 @@ def prepare_(embedding: Tensor, metric: Metric, name: str) -> Tensor:
     """
     if not len(embedding):
         raise UserError(f"there are no {name} images", expected="one or more", found="0 rows")
-    length = torch.linalg.vector_norm(embedding, dim=1, dtype=torch.float64)
+    length = _lengths(embedding)
     # The squared length must fit a float32: the Euclidean form adds it.
     broken = ~(length < torch.finfo(torch.float32).max ** 0.5 / 2)
     if broken.any():
@@ -42,7 +42,7 @@ def prepare_(embedding: Tensor, metric: Metric, name: str) -> Tensor:
         zero = length == 0
         if zero.any():
             raise _wrong_rows("zero, so they have no direction", zero, name)
-        embedding.div_(length[:, None])
+        embedding.div_(length.float()[:, None])
     return embedding
 
 
@@ -110,8 +110,16 @@ class _Product:
 
 
 def _squares(embedding: Tensor) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(embedding, dim=1, dtype=torch.float64)
-    return length.square().float()
+    return _lengths(embedding).square().float()
+
+
+def _lengths(embedding: Tensor) -> Tensor:
+    """Float64 lengths; a few rows at a time, for torch turns what it is given into float64."""
+    lengths = embedding.new_empty(len(embedding), dtype=torch.float64)
+    for first in range(0, len(embedding), TILE_Q):
+        rows = slice(first, first + TILE_Q)
+        lengths[rows] = torch.linalg.vector_norm(embedding[rows], dim=1, dtype=torch.float64)
+    return lengths
 
 
 def pairwise(a: Tensor, b: Tensor, metric: Metric) -> Tensor:

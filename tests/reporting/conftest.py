@@ -55,4 +55,3 @@ def reported(repository: Path, params: Params, tmp_path_factory: pytest.TempPath
     shutil.copytree(repository, root)
     report(root, params)
     return root
-

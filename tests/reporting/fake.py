@@ -102,6 +102,7 @@ def _ranked(
         average_precision=ap,
         first_match=first,
         inp=np.array([len(r) / (r[-1] + 1) for _, r, _, _ in lists]),
+        num_query=np.array(query.sum()),
         top=np.stack([top for *_, top, _ in lists]),
         top_distance=np.stack([far for *_, far in lists]).astype(np.float32),
     )

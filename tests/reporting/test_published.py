@@ -101,5 +101,5 @@ def test_a_wrong_file_is_explained(
 
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="gone"):
+    with pytest.raises(UserError, match="missing"):
         load(tmp_path / "published.yaml")

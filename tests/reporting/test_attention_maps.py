@@ -1,0 +1,91 @@
+"""Grad-CAM and spatial gates against what can be computed otherwise."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from reidpipe.data.transforms import normalise
+from reidpipe.models.reid import ReID
+from reidpipe.reporting.attention_maps import grad_cam, load_model, looks, overlaid, pair
+from reidpipe.reporting.inputs import Inputs
+
+
+@pytest.fixture(scope="module")
+def network(inputs: Inputs) -> tuple[ReID, torch.Tensor]:
+    """The fake Ours with gates that are not flat, and two images of one person."""
+    model, size = load_model(inputs.root / "runs/market1501-ours/model.safetensors")
+    for name, weights in model.named_parameters():
+        if name.endswith("spatial.bn.weight"):
+            torch.nn.init.ones_(weights)
+    data = inputs.data_set("market1501")
+    shot = data.subsets["query"][0]
+    match = next(s for s in data.subsets["gallery"] if s.pid == shot.pid)
+    return model, pair(data.zipped, (shot.member, match.member), size)
+
+
+def test_grad_cam_of_a_known_map() -> None:
+    """Two channels: the first helps, the second hurts more."""
+    feature_map = torch.tensor([[[0.0, 1.0], [2.0, 4.0]], [[0.0, 0.0], [4.0, 0.0]]])
+    gradient = torch.stack([torch.full((2, 2), 1.0), torch.full((2, 2), -1.0)])
+    assert grad_cam(feature_map, gradient).tolist() == [[0, 0.25], [0, 1]]
+
+
+def test_the_gradient_is_that_of_the_similarity(network: tuple[ReID, torch.Tensor]) -> None:
+    """The pooled feature is the map's mean, so a finite difference can be had on the map."""
+    model, images = network
+    batch = normalise(images)
+    with torch.no_grad():
+        feature_map = model.backbone(batch).double()
+        neck = model.neck.double()
+        target = F.normalize(neck(feature_map.mean((2, 3))), dim=1)[1]
+
+        def similarity(probe: torch.Tensor) -> float:
+            return float(F.normalize(neck(probe.mean((1, 2))[None]), dim=1)[0] @ target)
+
+        step = 1e-4
+        slopes = []
+        for channel in range(feature_map.shape[1]):
+            moved = feature_map[0].clone()
+            moved[channel] += step
+            area = moved[channel].numel()
+            slopes.append((similarity(moved) - similarity(feature_map[0])) / step / area)
+        weighed = torch.einsum(
+            "c,chw->hw", torch.tensor(slopes, dtype=torch.float64), feature_map[0]
+        )
+    neck.float()
+    expected = weighed.relu().numpy()
+    expected = (expected - expected.min()) / np.ptp(expected)
+    assert np.allclose(looks(model, images).grad_cam, expected, atol=2e-2)
+
+
+def test_gates_are_the_last_of_each_stage(network: tuple[ReID, torch.Tensor]) -> None:
+    model, images = network
+    seen = looks(model, images).gates
+    assert list(seen) == ["layer1", "layer2", "layer3", "layer4"]
+    assert seen["layer1"].shape == (16, 8)
+    for gate in seen.values():
+        assert (gate.min(), gate.max()) == (0, 1)
+
+
+def test_hooks_are_gone_afterwards(network: tuple[ReID, torch.Tensor]) -> None:
+    model, images = network
+    looks(model, images)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_networks_without_cbam_have_no_gates(inputs: Inputs) -> None:
+    model, size = load_model(inputs.root / "runs/market1501-baseline/model.safetensors")
+    data = inputs.data_set("market1501")
+    members = data.subsets["query"][0].member, data.subsets["gallery"][0].member
+    assert looks(model, pair(data.zipped, members, size)).gates == {}
+
+
+def test_overlay_keeps_the_size_and_shows_the_map(inputs: Inputs) -> None:
+    data = inputs.data_set("market1501")
+    picture = data.picture(data.subsets["query"][0])
+    palette = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    hot = np.array([[1, 0]], dtype=np.float32)
+    pixels = np.asarray(overlaid(picture, hot, palette)).astype(int)
+    assert pixels.shape == (picture.height, picture.width, 3)
+    assert pixels[:, 0].mean() > pixels[:, -1].mean() + 80
