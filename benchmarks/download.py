@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reidpipe.data import archive
+from reidpipe.data import packing
 
 DISTINCT = 200
 CAMERAS = 6
@@ -49,7 +49,7 @@ def measured(source: Path) -> dict[str, float]:
     """Seconds and megabytes that packing `source` takes."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        archive.pack(source, Path(folder, "out.zip"), "market1501")
+        packing.pack(source, Path(folder, "out.zip"), "market1501")
     seconds = time.perf_counter() - start
     # getrusage would count the peak of the parent too.
     peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024

@@ -15,11 +15,11 @@ from tests.faults.test_broken_archives import CASES
 
 PACK = """
 import json, pathlib, sys, time
-from reidpipe.data import archive
+from reidpipe.data import packing
 from reidpipe.errors import UserError
 start = time.perf_counter()
 try:
-    archive.pack(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3])
+    packing.pack(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3])
     message = "accepted"
 except UserError as error:
     message = error.what

@@ -40,7 +40,12 @@ def doctor(
     table = Table("", "item", "found", "what to do", title=f"profile {chosen.profile}")
     sick = False
     for finding in examine(chosen):
-        table.add_row("ok" if finding.fine else "NO", finding.item, finding.found, "" if finding.fine else finding.fix)
+        table.add_row(
+            "ok" if finding.fine else "NO",
+            finding.item,
+            finding.found,
+            "" if finding.fine else finding.fix,
+        )
         sick |= not finding.fine
     Console().print(table)
     raise typer.Exit(1 if sick else 0)

@@ -11,8 +11,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from reidpipe import runtime
-from reidpipe.data import layouts, locating, records
-from reidpipe.data.sources import open_tree
+from reidpipe.data import layouts, splitting
+from reidpipe.data.sources import locating
+from reidpipe.data.sources.opening import open_tree
 from reidpipe.errors import UserError
 from reidpipe.models.initial import initialise
 from reidpipe.models.reid import ReID, on_device
@@ -109,7 +110,9 @@ def counted(path: Path, source: Source, root: Path) -> dict[str, int]:
     """Images a subset, by the listing alone."""
     expected: Counts | None = source.counts if isinstance(source, ArchiveSource) else None
     with open_tree(path, root) as tree:
-        reading = records.read_checked(layouts.locate(tree, source.layout), source.layout, expected)
+        reading = splitting.read_checked(
+            layouts.locate(tree, source.layout), source.layout, expected
+        )
     return {subset: len(reading.of(subset)) for subset in ("train", "query", "gallery")}
 
 

@@ -13,6 +13,7 @@ from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import ExtractParams
+from reidpipe.progress import progress
 
 SUBSETS = {"query": 0, "gallery": 1}
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,7 +60,7 @@ def embed(
     starts = range(0, len(images), params.batch_size)
     with (
         torch.autocast(device.type, dtype=half, enabled=half is not None),
-        runtime.progress(f"extract {label}", len(images)) as show,
+        progress(f"extract {label}", len(images)) as show,
     ):
         for start in starts:
             indices = np.arange(start, min(start + params.batch_size, len(images)))

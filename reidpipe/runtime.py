@@ -1,20 +1,12 @@
-"""The machine under a stage: device, threads, random streams, progress."""
+"""The machine under a stage: device, threads, random streams."""
 
 import hashlib
 import os
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from reidpipe.errors import UserError
-
-SECONDS_BETWEEN_LINES = 20.0
 
 
 def prepare(device: str, threads: int | None) -> torch.device:
@@ -55,46 +47,3 @@ def stream(*key: int | str) -> np.random.Generator:
 def torch_stream(*key: int | str) -> torch.Generator:
     """The same idea as a torch generator, for weights."""
     return torch.Generator().manual_seed(int(stream(*key).integers(2**63)))
-
-
-class Report(Protocol):
-    """Called with the number of steps done and the figures to show beside them."""
-
-    def __call__(self, done: int, **figures: str | float) -> None: ...
-
-
-@contextmanager
-def progress(label: str, total: int) -> Iterator[Report]:
-    """A bar with the time left on a terminal; elsewhere a line every 20 seconds, and the last."""
-    if sys.stderr.isatty():
-        yield from _bar(label, total)
-    else:
-        yield from _lines(label, total)
-
-
-def _bar(label: str, total: int) -> Iterator[Report]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[figures]}")) as bar:
-        task = bar.add_task(label, total=total, figures="")
-
-        def report(done: int, **figures: str | float) -> None:
-            bar.update(task, completed=done, figures=_text(figures))
-
-        yield report
-
-
-def _lines(label: str, total: int) -> Iterator[Report]:
-    last = time.monotonic()
-
-    def report(done: int, **figures: str | float) -> None:
-        nonlocal last
-        if done == total or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            print(f"{label} {done}/{total} {_text(figures)}", file=sys.stderr, flush=True)
-
-    yield report
-
-
-def _text(figures: dict[str, str | float]) -> str:
-    shown = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in figures.items()}
-    return " ".join(f"{name} {value}" for name, value in shown.items())

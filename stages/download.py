@@ -4,12 +4,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from rich.progress import Progress
-
 from reidpipe import params
-from reidpipe.data import archive, locating
+from reidpipe.data import packing
+from reidpipe.data.sources import locating
 from reidpipe.errors import reported
 from reidpipe.params import ArchiveSource, SyntheticSource
+from reidpipe.progress import progress
 
 TRUTH = "truth.csv"
 
@@ -32,26 +32,14 @@ def _generate(source: SyntheticSource, destination: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder, destination.name)
         synthetic.generate(raw, source)
-        archive.pack(raw, destination, source.layout, extras=[TRUTH])
+        packing.pack(raw, destination, source.layout, extras=[TRUTH])
 
 
 def _pack(source: ArchiveSource, destination: Path) -> None:
-    with Progress(transient=True) as bar:
-        fetching, packing = bar.add_task("fetch", visible=False), bar.add_task("pack", total=None)
-        path = locating.find(
-            source,
-            lambda done, total: bar.update(
-                fetching, completed=done, total=total or None, visible=True
-            ),
-        )
+    with progress(f"fetch {source.file}") as fetched, progress(f"pack {source.file}") as packed:
+        path = locating.find(source, fetched)
         checksum = locating.verify(path, source)
-        modes = archive.pack(
-            path,
-            destination,
-            source.layout,
-            counts=source.counts,
-            report=lambda done, total: bar.update(packing, completed=done, total=total),
-        )
+        modes = packing.pack(path, destination, source.layout, counts=source.counts, report=packed)
     if checksum:
         print(f"{path.name} has no checksum in params.yaml; to pin it: sha256: {checksum}")
     others = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()) if mode != "RGB")

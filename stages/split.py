@@ -5,8 +5,8 @@ from pathlib import Path
 
 from reidpipe import params
 from reidpipe.baseline import histogram_map
-from reidpipe.data import records
-from reidpipe.data.locating import source_of
+from reidpipe.data import splitting
+from reidpipe.data.sources.locating import source_of
 from reidpipe.errors import reported
 from reidpipe.files import write_json
 from reidpipe.params import ArchiveSource, SyntheticSource
@@ -18,7 +18,7 @@ def main() -> None:
     name = parser.parse_args().dataset
     source = source_of(params.load(), name)
     known = source if isinstance(source, ArchiveSource) else None
-    figures = records.split(
+    figures = splitting.split(
         Path(f"data/raw/{name}.zip"),
         Path(f"data/splits/{name}.csv"),
         source.layout,

@@ -4,9 +4,9 @@ Without -1 and 0000: its 408 distractors have identities of their own, which no 
 """
 
 from reidpipe.data import market1501
-from reidpipe.data.listing import Tree
 from reidpipe.data.problems import Problems
 from reidpipe.data.reading import Reading
+from reidpipe.data.sources.listing import Tree
 
 VARIANTS = market1501.VARIANTS
 

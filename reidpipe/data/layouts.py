@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from reidpipe.data import dukemtmc, market1501, msmt17
-from reidpipe.data.listing import Tree
 from reidpipe.data.problems import Problems
 from reidpipe.data.reading import Reading
+from reidpipe.data.sources.listing import Tree
 from reidpipe.errors import UserError, nearest
 
 

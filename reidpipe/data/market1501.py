@@ -7,9 +7,9 @@ query: distractors, which stay. A data set of one's own in this layout has any i
 
 import re
 
-from reidpipe.data.listing import Tree
 from reidpipe.data.problems import Problems
 from reidpipe.data.reading import Reading, Record, Subset
+from reidpipe.data.sources.listing import Tree
 
 FOLDERS: dict[str, Subset] = {
     "bounding_box_train": "train",

@@ -6,9 +6,9 @@ train and test both count from 0, and are different people.
 
 import re
 
-from reidpipe.data.listing import Tree, UnreadableFileError
 from reidpipe.data.problems import Problems
 from reidpipe.data.reading import Reading, Record, Subset
+from reidpipe.data.sources.listing import Tree, UnreadableFileError
 
 LISTS: dict[str, Subset] = {
     "train": "train",

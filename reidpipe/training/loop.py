@@ -12,7 +12,7 @@ from reidpipe.losses.joint import joint_loss
 from reidpipe.losses.triplet import hardest
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import TrainParams
-from reidpipe.runtime import progress
+from reidpipe.progress import progress
 from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.interruption import noticed
 from reidpipe.training.position import Position, keep, restore
@@ -64,7 +64,7 @@ def fit(
                     keep(state, position, model, optimiser, scaler)
                 stop.leave()
             position.end_epoch(rate)
-            show(position.epoch, **position.history[-1])
+            show(position.epoch, figures=position.history[-1])
             if position.epoch < params.epochs and state.due(epoch_ends=True):
                 keep(state, position, model, optimiser, scaler)
     return position.history

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.hub import download_url_to_file
 
 from reidpipe import checkpoint
-from reidpipe.data import archive, records, synthetic
-from reidpipe.data.locating import folder
+from reidpipe.data import packing, splitting, synthetic
+from reidpipe.data.sources.locating import folder
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.models.reid import ReID, backbone_state, load_backbone
@@ -57,8 +57,8 @@ def trained_on_others(source: SyntheticWeights, params: TrainParams) -> dict[str
         scratch = Path(folder_name)
         zipped, manifest, model = (scratch / name for name in ("a.zip", "a.csv", "model"))
         synthetic.generate(scratch / "raw.zip", people)
-        archive.pack(scratch / "raw.zip", zipped, people.layout)
-        records.split(zipped, manifest, people.layout)
+        packing.pack(scratch / "raw.zip", zipped, people.layout)
+        splitting.split(zipped, manifest, people.layout)
         files = {"archive": zipped, "manifest": manifest, "model_file": model}
         train(run, recipe, source.seed, **files, weights=None, history_file=scratch / "history.csv")
         tensors, about = checkpoint.load(model)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from reidpipe.data import archive
+from reidpipe.data import archive, packing
 from reidpipe.data.pictures import BadImageError, inspect
 from reidpipe.errors import UserError
 from tests.data.archives import (
@@ -34,7 +34,7 @@ LAYOUTS: dict[str, Files] = {"market1501": market(), "dukemtmc": duke(), "msmt17
 
 def packed(source: Path, layout: str = "market1501") -> bytes:
     out = source.parent / "out" / f"{source.name}.zip"
-    archive.pack(source, out, layout)
+    packing.pack(source, out, layout)
     return out.read_bytes()
 
 
@@ -78,7 +78,7 @@ def test_only_what_the_layout_reads_is_packed(tmp_path: Path) -> None:
 def test_extras_come_along_from_the_top(tmp_path: Path) -> None:
     files = {f"Market/{name}": content for name, content in market().items()}
     source = to_zip(tmp_path / "set.zip", files | {"truth.csv": b"member,pid\n"})
-    archive.pack(source, tmp_path / "out.zip", "market1501", extras=["truth.csv"])
+    packing.pack(source, tmp_path / "out.zip", "market1501", extras=["truth.csv"])
     assert archive.read(tmp_path / "out.zip", "truth.csv") == b"member,pid\n"
     with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
         assert zipped.namelist() == sorted([*market(), "truth.csv"])
@@ -87,7 +87,7 @@ def test_extras_come_along_from_the_top(tmp_path: Path) -> None:
 def test_grey_and_cmyk_are_counted_and_converted(tmp_path: Path) -> None:
     grey, cmyk, *_ = market()
     files = market() | {grey: jpeg(mode="L"), cmyk: jpeg(mode="CMYK")}
-    modes = archive.pack(to_zip(tmp_path / "a.zip", files), tmp_path / "out.zip", "market1501")
+    modes = packing.pack(to_zip(tmp_path / "a.zip", files), tmp_path / "out.zip", "market1501")
     assert modes == {"L": 1, "CMYK": 1, "RGB": len(files) - 2}
     pixels = np.asarray(archive.decode(archive.read(tmp_path / "out.zip", grey)))
     assert pixels.shape == (32, 16, 3)
@@ -100,7 +100,7 @@ def test_every_bad_image_is_named_and_an_older_zip_stays(tmp_path: Path) -> None
     first, second, third, *_ = market()
     files = market() | {first: b"", second: b"junk", third: b""}
     with pytest.raises(UserError) as caught:
-        archive.pack(to_folder(tmp_path / "set", files), out, "market1501")
+        packing.pack(to_folder(tmp_path / "set", files), out, "market1501")
     assert all(name in str(caught.value) for name in (first, second, third))
     assert "empty images (2):" in str(caught.value)
     assert out.read_bytes() == b"older"
@@ -110,14 +110,14 @@ def test_every_bad_image_is_named_and_an_older_zip_stays(tmp_path: Path) -> None
 def test_the_list_of_bad_images_has_an_end(tmp_path: Path) -> None:
     files = market() | {f"query/0003_c1_{i:03d}.jpg": b"" for i in range(80)}
     with pytest.raises(UserError, match=r"empty images \(80\)") as caught:
-        archive.pack(to_zip(tmp_path / "set.zip", files), tmp_path / "out.zip", "market1501")
+        packing.pack(to_zip(tmp_path / "set.zip", files), tmp_path / "out.zip", "market1501")
     assert "and 30 more" in str(caught.value)
 
 
 def test_progress_counts_every_member(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     source = to_zip(tmp_path / "set.zip", market())
-    archive.pack(source, tmp_path / "o.zip", "market1501", report=lambda *step: seen.append(step))
+    packing.pack(source, tmp_path / "o.zip", "market1501", report=lambda *step: seen.append(step))
     total = len(market())
     assert seen == [(done, total) for done in range(1, total + 1)]
 
@@ -126,7 +126,7 @@ def test_a_full_disk_is_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     usage = type("Usage", (), {"free": 100})
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(UserError, match="too full"):
-        archive.pack(to_zip(tmp_path / "a.zip", market()), tmp_path / "o.zip", "market1501")
+        packing.pack(to_zip(tmp_path / "a.zip", market()), tmp_path / "o.zip", "market1501")
 
 
 def test_a_disk_that_fills_meanwhile_is_explained(
@@ -138,7 +138,7 @@ def test_a_disk_that_fills_meanwhile_is_explained(
     source = to_zip(tmp_path / "a.zip", market())
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
     with pytest.raises(UserError, match="cannot be packed") as caught:
-        archive.pack(source, tmp_path / "o.zip", "market1501")
+        packing.pack(source, tmp_path / "o.zip", "market1501")
     assert "No space left" in str(caught.value)
     assert list(tmp_path.iterdir()) == [source]
 

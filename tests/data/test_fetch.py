@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reidpipe.data.fetch import fetch
+from reidpipe.data.sources.fetch import fetch
 from reidpipe.errors import UserError
 
 CONTENT = bytes(range(256)) * 4096

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reidpipe.data import locating
+from reidpipe.data.sources import locating
 from reidpipe.errors import UserError
 from reidpipe.params import ArchiveSource, load
 from tests.data.archives import market, to_zip

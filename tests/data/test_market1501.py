@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from reidpipe.data import market1501
-from reidpipe.data.listing import Tree
 from reidpipe.data.problems import Problems
 from reidpipe.data.reading import Record
+from reidpipe.data.sources.listing import Tree
 from reidpipe.errors import UserError
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidpipe.data import checks, records
+from reidpipe.data import checks, records, splitting
 from reidpipe.data.problems import Problems
 from reidpipe.data.reading import SUBSETS, Reading, Record
 from reidpipe.errors import UserError
@@ -48,7 +48,7 @@ def test_unmatched_is_what_a_double_loop_finds(rows: list[Record]) -> None:
 
 def test_split_writes_the_manifest_and_counts(tmp_path: Path) -> None:
     zipped = to_zip(tmp_path / "set.zip", market())
-    figures = records.split(zipped, tmp_path / "set.csv", "market1501")
+    figures = splitting.split(zipped, tmp_path / "set.csv", "market1501")
     table = records.read(tmp_path / "set.csv")
     assert list(table.columns) == ["member", "pid", "camid", "subset", "label"]
     assert table["subset"].tolist() == ["train"] * 4 + ["query"] * 2 + ["gallery"] * 5
@@ -85,7 +85,7 @@ def test_use_val_adds_the_validation_list_to_train(tmp_path: Path) -> None:
     zipped = to_zip(tmp_path / "set.zip", msmt())
     sizes = {}
     for use_val in (False, True):
-        figures = records.split(zipped, tmp_path / "a.csv", "msmt17", use_val=use_val)
+        figures = splitting.split(zipped, tmp_path / "a.csv", "msmt17", use_val=use_val)
         table = records.read(tmp_path / "a.csv")
         sizes[use_val] = (table["subset"] == "train").sum(), figures["train_images"]
         assert figures["train_images_without_val"] == 4
@@ -98,7 +98,7 @@ COUNTS = Counts(train_ids=2, train=4, test_ids=2, query=2, gallery=5)
 
 def test_published_counts_hold(tmp_path: Path) -> None:
     zipped = to_zip(tmp_path / "set.zip", market())
-    records.split(zipped, tmp_path / "set.csv", "market1501", counts=COUNTS)
+    splitting.split(zipped, tmp_path / "set.csv", "market1501", counts=COUNTS)
 
 
 @pytest.mark.parametrize("name", Counts.model_fields)
@@ -106,7 +106,7 @@ def test_each_other_count_is_named_with_what_was_found(name: str, tmp_path: Path
     zipped = to_zip(tmp_path / "set.zip", market())
     counts = COUNTS.model_copy(update={name: 1234})
     with pytest.raises(UserError, match=rf"{name}: expected 1,234, found \d") as caught:
-        records.split(zipped, tmp_path / "set.csv", "market1501", counts=counts)
+        splitting.split(zipped, tmp_path / "set.csv", "market1501", counts=counts)
     assert "(1):" in str(caught.value)
     assert not (tmp_path / "set.csv").exists()
 
@@ -131,7 +131,7 @@ def test_an_identity_in_train_and_query_alone_leaks_too() -> None:
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     files = market(train=(2, 3)) | {"query/who.jpg": b"", "query/0000_c1_1.jpg": b""}
     with pytest.raises(UserError) as caught:
-        records.split(to_zip(tmp_path / "a.zip", files), tmp_path / "a.csv", "market1501")
+        splitting.split(to_zip(tmp_path / "a.zip", files), tmp_path / "a.csv", "market1501")
     for words in ("names that are not PID", "which only bounding_box_test", "both train and test"):
         assert words in str(caught.value)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reidpipe.data import archive, records
+from reidpipe.data import archive, packing, splitting
 from reidpipe.data.synthetic import generate
 from reidpipe.data.synthetic.generation import TRUTH
 from reidpipe.data.synthetic.layouts import member
@@ -19,8 +19,8 @@ def test_the_manifest_is_the_plan(layout: str, use_val: bool, tmp_path: Path) ->
     content = {"source": "synthetic", "layout": layout, "cameras": 4, "distractors": 6}
     source = SyntheticSource.model_validate(content | {"train_ids": 6, "test_ids": 4})
     generate(tmp_path / "raw.zip", source)
-    archive.pack(tmp_path / "raw.zip", tmp_path / "data.zip", layout, extras=[TRUTH])
-    records.split(tmp_path / "data.zip", tmp_path / "data.csv", layout, use_val=use_val)
+    packing.pack(tmp_path / "raw.zip", tmp_path / "data.zip", layout, extras=[TRUTH])
+    splitting.split(tmp_path / "data.zip", tmp_path / "data.csv", layout, use_val=use_val)
     manifest = pd.read_csv(tmp_path / "data.csv")
     subsets = {"train": "train", "query": "query", "gallery": "gallery"}
     subsets |= {"val": "train"} if use_val else {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reidpipe.data import archive
+from reidpipe.data import packing
 from reidpipe.errors import UserError
 from tests.faults.broken_images import IMAGES
 from tests.faults.broken_sets import SETS
@@ -22,7 +22,7 @@ def test_is_refused_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None
     source = case.build(tmp_path / "given")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UserError) as caught:
-        archive.pack(source, tmp_path / "out" / "set.zip", case.layout)
+        packing.pack(source, tmp_path / "out" / "set.zip", case.layout)
     assert case.message in str(caught.value)
     after = sorted(path for path in tmp_path.rglob("*") if path != tmp_path / "out")
     assert after == before
@@ -45,7 +45,7 @@ def test_memory_stays_bounded(name: str, tmp_path: Path) -> None:
     source = case.build(tmp_path)
     tracemalloc.start()
     with pytest.raises(UserError):
-        archive.pack(source, tmp_path / "out" / "set.zip", case.layout)
+        packing.pack(source, tmp_path / "out" / "set.zip", case.layout)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 48 << 20

@@ -165,3 +165,10 @@ def test_no_softmax_starts_one_hot(backbone: str) -> None:
         initialise(built, torch.Generator().manual_seed(0))
     for affinity in (nonlocal_block.affinity(x), dual.position.affinity(top)):
         assert affinity.amax(2).median() < 0.99
+
+
+def test_channel_products_are_not_rounded_under_autocast() -> None:
+    a, channel = 3 * draw(2, 64, 5, 3), danet.Channel()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded_nowhere = channel.affinity(a)
+    assert torch.equal(rounded_nowhere, channel.affinity(a))

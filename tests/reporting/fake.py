@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from reidpipe import checkpoint
-from reidpipe.data import archive, records, synthetic
+from reidpipe.data import packing, splitting, synthetic
 from reidpipe.files import write_csv, write_json
 from reidpipe.models.initial import initialise
 from reidpipe.models.reid import ReID
@@ -47,9 +47,9 @@ def _data_set(root: Path, name: str, source: SyntheticSource) -> None:
     raw, zipped = root / f"{name}.raw.zip", root / f"data/raw/{name}.zip"
     synthetic.generate(raw, source)
     zipped.parent.mkdir(parents=True, exist_ok=True)
-    archive.pack(raw, zipped, source.layout, extras=["truth.csv"])
+    packing.pack(raw, zipped, source.layout, extras=["truth.csv"])
     raw.unlink()
-    figures = records.split(zipped, root / f"data/splits/{name}.csv", source.layout)
+    figures = splitting.split(zipped, root / f"data/splits/{name}.csv", source.layout)
     write_json(
         root / f"reports/data/{name}.json",
         {"layout": source.layout, **figures, "histogram_mAP": 12.5},

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from reidpipe.data.listing import TAKE_AGAIN, Listing, Tree, check_ratio, damaged
+from reidpipe.data.sources.listing import TAKE_AGAIN, Listing, Tree, check_ratio, damaged
 
 GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reidpipe.data.listing import (
+from reidpipe.data.sources.listing import (
     MAX_FILES,
     TAKE_AGAIN,
     Listing,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from reidpipe.data.fetch import Report, fetch
+from reidpipe.data.sources.fetch import Report, fetch
 from reidpipe.errors import UserError, nearest
 from reidpipe.files import digest
 from reidpipe.params import ArchiveSource, Params, Source

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from reidpipe.data.listing import Listing, Tree, UnreadableFileError
-from reidpipe.data.tars import GZIP_MAGIC, tar_gz_tree, tar_tree
-from reidpipe.data.zips import MAGIC, zip_tree
+from reidpipe.data.sources.listing import Listing, Tree, UnreadableFileError
+from reidpipe.data.sources.tars import GZIP_MAGIC, tar_gz_tree, tar_tree
+from reidpipe.data.sources.zips import MAGIC, zip_tree
 from reidpipe.errors import UserError
 
 
