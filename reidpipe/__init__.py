@@ -1,1 +1,8 @@
 """Person re-identification with a joint loss and attention: the library behind the DVC stages."""
+
+import os
+
+# Read once, when torch loads its OpenMP. A thread that spins while it waits for another takes the
+# core that the other one needs: with one more busy process on the machine, training is 4 times as
+# slow. A thread that sleeps costs next to nothing where nothing else runs (benchmarks/waiting.py).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

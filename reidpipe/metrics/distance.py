@@ -2,10 +2,11 @@
 
 The bits of a float32 product depend on the kernel that the BLAS picks, and it picks by shape: the
 same two vectors may differ in the last bits between a 5-row and a 500-row product, and equal
-columns of a 257-column product may not come out equal. Every product here has therefore one shape,
-TILE_Q x D by D x TILE_G (the rest padded or overlapping), so that a distance depends on its two
-embeddings alone: not on the block size, and equal embeddings tie exactly. Threads split such a
-tile into rows and columns, never along D (tests/metrics/test_distance.py checks all of it).
+columns of a 33-column product may not come out equal. Here every product of an evaluation has one
+shape, chosen by the size of the gallery alone: TILE_Q queries by tiles of thousands of columns,
+padded or overlapping at the ends. A distance is then the same in any block size, and equal
+embeddings tie exactly. Threads split such a tile into rows and columns, never along D
+(tests/metrics/test_distance.py checks all of it on the machine at hand).
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from reidpipe.errors import UserError
 
 Metric = Literal["cosine", "euclidean"]
 TILE_Q = 256
-TILE_G = 2048
+MIN_TILE_G, MAX_TILE_G, STEP_G = 2048, 4096, 64
 _MB = 1 << 20
 
 
@@ -78,7 +79,7 @@ def blocks(
     tiles = max(1, block_mb * _MB // (TILE_Q * len(gallery) * gallery.element_size()))
     rows = TILE_Q * min(tiles, -(-len(query) // TILE_Q))
     product = _Product(gallery, metric)
-    block = gallery.new_empty(rows, max(len(gallery), TILE_G))
+    block = gallery.new_empty(rows, len(product.gallery))
     for first in range(0, len(query), rows):
         part = query[first : first + rows]
         for row in range(0, len(part), TILE_Q):
@@ -87,11 +88,15 @@ def blocks(
 
 
 class _Product:
-    """The gallery cut into tiles of TILE_G columns; the last one overlaps its neighbour."""
+    """The gallery cut into tiles of equal width; the last one overlaps its neighbour."""
 
     def __init__(self, gallery: Tensor, metric: Metric) -> None:
-        self.gallery = pad(gallery, (0, 0, 0, max(0, TILE_G - len(gallery))))
-        self.starts = [*range(0, len(self.gallery) - TILE_G, TILE_G), len(self.gallery) - TILE_G]
+        self.width = tile_width(len(gallery))
+        missing = self.width - len(gallery)
+        # Only where there is something to add: padding copies.
+        self.gallery = pad(gallery, (0, 0, 0, missing)) if missing > 0 else gallery
+        last = len(self.gallery) - self.width
+        self.starts = [*range(0, last, self.width), last]
         self.squares = _squares(self.gallery) if metric == "euclidean" else None
 
     def into(self, out: Tensor, query: Tensor) -> None:
@@ -99,7 +104,7 @@ class _Product:
         query = pad(query, (0, 0, 0, TILE_Q - len(query)))
         squares = None if self.squares is None else _squares(query)[:, None]
         for start in self.starts:
-            columns = slice(start, start + TILE_G)
+            columns = slice(start, start + self.width)
             tile = out[:, columns]
             torch.mm(query, self.gallery[columns].T, out=tile)
             if self.squares is None or squares is None:
@@ -107,6 +112,12 @@ class _Product:
             else:
                 torch.sub(squares + self.squares[columns], tile, alpha=2, out=tile)
             tile.clamp_(min=0)
+
+
+def tile_width(images: int) -> int:
+    """Columns of a tile: a multiple of STEP_G that covers the gallery with little overlap."""
+    tiles = -(-images // MAX_TILE_G)
+    return max(MIN_TILE_G, -(-images // (tiles * STEP_G)) * STEP_G)
 
 
 def _squares(embedding: Tensor) -> Tensor:

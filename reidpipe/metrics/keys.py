@@ -1,14 +1,14 @@
 """One int64 that orders a gallery by distance, then by index: no two keys of a row are equal.
 
-A key holds 5 bits of row, the 31 bits of a float32 that is not negative, 27 bits of gallery index.
+A key holds 6 bits of row, the 31 bits of a float32 that is not negative, 26 bits of gallery index.
 The row comes first, so that one sort or one search serves ROWS rows; so few also fit the cache.
 """
 
 import torch
 from torch import Tensor
 
-ROWS = 32
-_INDEX_BITS, _ROW_SHIFT = 27, 58
+ROWS = 64
+_INDEX_BITS, _ROW_SHIFT = 26, 57
 
 
 def pack(distance: Tensor, row: Tensor, column: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reidpipe.errors import UserError
 from reidpipe.metrics import distance
-from reidpipe.metrics.distance import TILE_G, TILE_Q, Metric
+from reidpipe.metrics.distance import MAX_TILE_G, TILE_Q, Metric, tile_width
 
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 
@@ -33,7 +33,7 @@ def full(query: Tensor, gallery: Tensor, metric: Metric, block_mb: int = 1) -> T
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize(("queries", "images"), [(1, 1), (3, 700), (TILE_Q + 5, TILE_G + 77)])
+@pytest.mark.parametrize(("queries", "images"), [(1, 1), (3, 700), (TILE_Q + 5, MAX_TILE_G + 77)])
 def test_equals_float64(metric: Metric, queries: int, images: int) -> None:
     query, gallery = random(queries, 96, 0), random(images, 96, 1)
     found = full(query, gallery, metric)
@@ -48,7 +48,7 @@ def test_equals_float64(metric: Metric, queries: int, images: int) -> None:
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dims", [1, 7, 63, 512])
 def test_bits_depend_on_the_two_embeddings_alone(metric: Metric, dims: int) -> None:
-    query, gallery = random(2 * TILE_Q + 9, dims, 2), random(2 * TILE_G + 77, dims, 3)
+    query, gallery = random(2 * TILE_Q + 9, dims, 2), random(2 * MAX_TILE_G + 77, dims, 3)
     torch.set_num_threads(1)
     expected = full(query, gallery, metric, block_mb=1)
     for threads in (1, 2, 3):
@@ -61,7 +61,7 @@ def test_bits_depend_on_the_two_embeddings_alone(metric: Metric, dims: int) -> N
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("images", [5, 33, 257, TILE_G + 1])
+@pytest.mark.parametrize("images", [5, 33, 257, 3000, MAX_TILE_G + 1])
 def test_equal_embeddings_tie_exactly(metric: Metric, images: int) -> None:
     found = full(random(9, 33, 4), random(1, 33, 5).repeat(images, 1), metric)
     assert torch.equal(found, found[:, :1].expand_as(found))
@@ -82,9 +82,18 @@ def test_pairwise_equals_blocks(metric: Metric) -> None:
 
 
 def test_blocks_keep_to_their_size() -> None:
-    query, gallery = random(4 * TILE_Q, 8, 0), random(TILE_G, 8, 1)
+    query, gallery = random(4 * TILE_Q, 8, 0), random(2048, 8, 1)
     sizes = [len(block) for _, block in distance.blocks(query, gallery, "euclidean", 4)]
     assert sizes == [2 * TILE_Q, 2 * TILE_Q]
+
+
+@pytest.mark.parametrize("images", [1, 2047, 2049, 4097, 15913, 19281, 82161, 93820])
+def test_tiles_cover_the_gallery_with_little_overlap(images: int) -> None:
+    width = tile_width(images)
+    tiles = -(-images // width)
+    assert width % 64 == 0
+    assert 2048 <= width <= 4096
+    assert tiles * width - images < max(2048, 64 * tiles)
 
 
 @pytest.mark.parametrize(

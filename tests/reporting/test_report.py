@@ -3,6 +3,8 @@
 import csv
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,8 +12,15 @@ import pytest
 
 from reidpipe.errors import UserError
 from reidpipe.files import digest
-from reidpipe.params import Params
-from reidpipe.reporting.provenance import params_hash
+from reidpipe.models.complexity import Cost
+from reidpipe.params import Params, ProfileParams, ReportParams
+from reidpipe.reporting.costs import Costs
+from reidpipe.reporting.data_sets import counts
+from reidpipe.reporting.illustration import Illustrations, illustrate
+from reidpipe.reporting.inputs import Inputs
+from reidpipe.reporting.page import Content, rendered
+from reidpipe.reporting.provenance import params_hash, versions
+from reidpipe.reporting.published import Published
 from reidpipe.reporting.report import report
 
 WRITTEN = ("reports/tables", "reports/figures", "reports/index.html")
@@ -74,50 +83,61 @@ def test_the_page_is_self_contained(reported: Path) -> None:
     assert str(reported) not in text
 
 
+def without_images(profile: ProfileParams) -> ProfileParams:
+    return profile.model_copy(update={"report": ReportParams(images=False)})
+
+
+@pytest.fixture(scope="module")
+def free(inputs: Inputs) -> Costs:
+    """Costs that nobody had to count."""
+    zero = dict.fromkeys(inputs.tables[0].rebuilt, Cost(1, 1))
+    return Costs(zero, zero, "resnet18 64x32")
+
+
 def test_no_photograph_where_they_are_not_allowed(
-    repository: Path, params: Params, tmp_path: Path
+    inputs: Inputs, printed: Published, free: Costs, tmp_path: Path
 ) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(repository, root)
-    private = params.embedded.model_copy(
-        update={"report": params.embedded.report.model_copy(update={"images": False})}
-    )
-    report(root, params.model_copy(update={"embedded": private}))
-    text = (root / "reports/index.html").read_text()
+    for name in ("reports", "runs", "data"):
+        (tmp_path / name).symlink_to(inputs.root / name)
+    (tmp_path / "reports").unlink()
+    shutil.copytree(inputs.root / "reports/data", tmp_path / "reports/data")
+    params = inputs.params.model_copy(update={"embedded": without_images(inputs.params.embedded)})
+    private = replace(inputs, root=tmp_path, params=params)
+    pictures = illustrate(private, free)
+    text = rendered(Content(params, printed, inputs.tables, [], free, pictures, {}))
     assert "data:image" not in text
     assert "Photographs are left out" in text
-    assert not list((root / "reports/figures").glob("*.png"))
     assert 'class="tile correct"' in text
+    figures = {path.suffix for path in (tmp_path / "reports/figures").iterdir()}
+    assert figures == {".svg"}
 
 
-def test_untrusted_names_are_escaped(repository: Path, params: Params, tmp_path: Path) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(repository, root)
-    path = root / "reports/published.yaml"
-    path.write_text(path.read_text().replace("SVDNet", "<script>alert(1)</script>"))
-    report(root, params)
-    text = (root / "reports/index.html").read_text()
+def test_text_is_escaped(inputs: Inputs, printed: Published, free: Costs) -> None:
+    table = replace(inputs.tables[0], title="<script>alert(1)</script>", rows=())
+    nothing = Illustrations([], [], [], [], [], [], [])
+    content = Content(inputs.params, printed, [table], [], free, nothing, {"<b>": "<i>"})
+    text = rendered(content)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
+    assert "&lt;b&gt;" in text
 
 
 def test_the_params_hash_follows_values_of_the_active_profile(params: Params) -> None:
-    paper = params.paper.model_copy(
-        update={"report": params.paper.report.model_copy(update={"images": False})}
-    )
-    assert params_hash(params.model_copy(update={"paper": paper})) == params_hash(params)
+    inactive = params.model_copy(update={"paper": without_images(params.paper)})
+    active = params.model_copy(update={"embedded": without_images(params.embedded)})
+    assert params_hash(inactive) == params_hash(params)
+    assert params_hash(active) != params_hash(params)
     assert params_hash(params.model_copy(update={"seed": 1})) != params_hash(params)
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements.lock", "reports/data/msmt17.json", "data/raw/msmt17.zip"]
-)
-def test_missing_inputs_are_named(
-    repository: Path, params: Params, tmp_path: Path, name: str
-) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(repository, root)
-    (root / name).unlink()
+def test_versions_are_those_of_the_lock(repository: Path) -> None:
+    found = versions(repository / "requirements.lock")
+    assert f"torch=={found['torch']} " in (repository / "requirements.lock").read_text()
+    assert list(found)[:2] == ["torch", "torchvision"]
+
+
+@pytest.mark.parametrize("read", [versions, counts])
+def test_missing_inputs_are_named(read: Callable[[Path], object], tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
-        report(root, params)
-    assert Path(name).name in str(error.value)
+        read(tmp_path / "gone")
+    assert "gone" in str(error.value)
