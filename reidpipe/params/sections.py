@@ -126,7 +126,7 @@ class CircleParams(Section):
 
 class SEParams(Section):
     reduction: PositiveInt = 16
-    bias: bool = True
+    bias: bool = False
 
 
 class ECAParams(Section):

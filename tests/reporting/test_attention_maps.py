@@ -38,7 +38,7 @@ def test_the_gradient_is_that_of_the_similarity(network: tuple[ReID, torch.Tenso
     model, images = network
     batch = normalise(images)
     # A random network finds everybody alike, and rounding decides: move the embeddings apart.
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(4)
     with torch.no_grad():
         level = model.feature(batch).mean(0)
     model.neck.running_mean = level * (0.5 + torch.rand(len(level), generator=random))
@@ -52,8 +52,10 @@ def test_the_gradient_is_that_of_the_similarity(network: tuple[ReID, torch.Tenso
 
         pooled = feature_map[0].mean((1, 2))
         steps = 1e-5 * torch.eye(len(pooled), dtype=torch.float64)
-        slopes = torch.tensor([similarity(pooled + s) - similarity(pooled - s) for s in steps])
-        weighed = torch.einsum("c,chw->hw", slopes.double(), feature_map[0]).relu().numpy()
+        slopes = [similarity(pooled + step) - similarity(pooled - step) for step in steps]
+        weight = torch.tensor(slopes, dtype=torch.float64)[:, None, None]
+        weighed = (weight * feature_map[0]).sum(0).relu().numpy()
+    assert weighed.any()
     expected = (weighed - weighed.min()) / np.ptp(weighed)
     assert np.allclose(looks(model, images).grad_cam, expected, atol=1e-3)
 

@@ -6,8 +6,8 @@
 
 W1 is C/r x C and W2 is C x C/r.
 
-Deviations. The biases of the two maps are an option: the released models and timm have them, as we
-do by default; the paper's ablations (section 6) and FastReID leave them out.
+Deviations. The biases of the two maps are an option, off by default: the paper's ablations
+(section 6) and FastReID leave them out; the released models and timm have them.
 """
 
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ PLACE = "block"
 class Attention(nn.Module):
     """Channel gate [B, C, H, W] -> [B, C, H, W]."""
 
-    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = True) -> None:
+    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
         super().__init__()
         hidden = reduced(channels, reduction)
         self.squeeze = nn.Linear(channels, hidden, bias=bias)
