@@ -44,7 +44,7 @@ class Protocol:
 
     def __init__(self, query: Labels, gallery: Labels) -> None:
         self.query, self.gallery = query, gallery
-        pid, self._order = gallery.pid.sort(stable=True)
+        pid, self._order = gallery.pid.sort()
         self._start = torch.searchsorted(pid, query.pid)
         self._count = torch.searchsorted(pid, query.pid, right=True) - self._start
 

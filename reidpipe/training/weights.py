@@ -85,6 +85,9 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise UserError("not a weights file of torch", where=path, found=error) from None
+    if not isinstance(tensors, dict):
+        found = type(tensors).__name__
+        raise UserError("not a state dict", where=path, expected="tensors by name", found=found)
     return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
 
 

@@ -69,6 +69,16 @@ def test_perfect_separation() -> None:
     assert int(pairs.all.sum()) == 4
 
 
+def test_a_bin_that_breaks_the_rate_is_not_accepted() -> None:
+    query = Labels(torch.tensor([1]), torch.tensor([1]))
+    gallery = Labels(torch.tensor([1, 1, 2, 3]), torch.tensor([2, 3, 1, 2]))
+    pairs = Pairs(torch.device("cpu"))
+    distance = torch.tensor([[0.1, 0.5, 0.5, 0.9]])
+    list(pairs.counted(Protocol(query, gallery).blocks([(0, distance)])))
+    assert pairs.tpr_at_fpr(0.4) == (0.5, 0.5)
+    assert pairs.tpr_at_fpr(0.5) == (1, 0)
+
+
 def test_reversed_separation() -> None:
     query = Labels(torch.tensor([1]), torch.tensor([1]))
     gallery = Labels(torch.tensor([1, 2, 3]), torch.tensor([2, 1, 2]))

@@ -17,9 +17,7 @@ LABELS = torch.tensor([0, 0, 1, 1])
 @pytest.mark.parametrize("triplet", [None, TripletParams()])
 @pytest.mark.parametrize("classifier", ["linear", "circle", "unified"])
 @pytest.mark.parametrize("attention", attentions())
-@pytest.mark.parametrize(
-    "backbone", ["resnet18", pytest.param("resnet50", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("backbone", ["resnet18", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_two_steps(
     backbone: str, attention: str, classifier: str, triplet: TripletParams | None, tmp_path: Path
 ) -> None:

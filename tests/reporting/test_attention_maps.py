@@ -38,10 +38,10 @@ def test_the_gradient_is_that_of_the_similarity(network: tuple[ReID, torch.Tenso
     model, images = network
     batch = normalise(images)
     # A random network finds everybody alike, and rounding decides: move the embeddings apart.
-    random = torch.Generator().manual_seed(4)
+    random = torch.Generator().manual_seed(3)
     with torch.no_grad():
         level = model.feature(batch).mean(0)
-    model.neck.running_mean = level * (0.5 + torch.rand(len(level), generator=random))
+    model.neck.running_mean = level * torch.randn(len(level), generator=random)
     with torch.no_grad():
         feature_map = model.backbone(batch).double()
         neck = copy.deepcopy(model.neck).double()

@@ -1,0 +1,97 @@
+"""Augmentation: what is drawn, what becomes of the pixels, and that nothing else decides it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reidpipe.data.transforms import MEAN, STD, augment, draw, erased_box, normalise
+from reidpipe.params import AugmentParams
+from reidpipe.runtime import stream
+
+NOTHING = AugmentParams(flip=0, pad=0, erase=0)
+
+
+def images(count: int, height: int = 12, width: int = 8) -> torch.Tensor:
+    pixels = stream(0, "test images").integers(0, 256, (count, 3, height, width))
+    return torch.from_numpy(pixels.astype(np.uint8))
+
+
+def test_normalise_is_the_formula() -> None:
+    batch = images(2)
+    expected = (batch.double() / 255 - torch.tensor(MEAN).double().view(1, 3, 1, 1)) / torch.tensor(
+        STD
+    ).double().view(1, 3, 1, 1)
+    torch.testing.assert_close(normalise(batch).double(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_with_nothing_to_do_images_are_only_normalised() -> None:
+    batch = images(3)
+    got = augment(batch, np.arange(3), params=NOTHING, seed=0, epoch=0)
+    assert torch.equal(got, normalise(batch))
+
+
+def test_a_certain_flip_mirrors() -> None:
+    batch = images(3)
+    params = NOTHING.model_copy(update={"flip": 1.0})
+    got = augment(batch, np.arange(3), params=params, seed=0, epoch=0)
+    assert torch.equal(got, normalise(batch.flip(3)))
+
+
+def test_a_crop_is_a_window_of_the_padded_image() -> None:
+    params = NOTHING.model_copy(update={"pad": 2})
+    batch = images(20)
+    got = augment(batch, np.arange(20), params=params, seed=3, epoch=1)
+    for index in range(20):
+        chance = draw(params, (12, 8), 3, 1, index)
+        padded = torch.zeros(3, 16, 12, dtype=torch.uint8)
+        padded[:, 2:14, 2:10] = batch[index]
+        window = padded[:, chance.top : chance.top + 12, chance.left : chance.left + 8]
+        assert torch.equal(got[index], normalise(window[None])[0])
+
+
+def test_erasing_sets_one_box_to_the_mean_colour() -> None:
+    params = NOTHING.model_copy(update={"erase": 1.0})
+    batch = images(20)
+    got = augment(batch, np.arange(20), params=params, seed=0, epoch=0)
+    whole = normalise(batch)
+    for index in range(20):
+        box = draw(params, (12, 8), 0, 0, index).erased
+        assert box is not None
+        top, left, tall, wide = box
+        expected = whole[index].clone()
+        expected[:, top : top + tall, left : left + wide] = 0
+        assert torch.equal(got[index], expected)
+
+
+@given(st.integers(0, 1000))
+def test_an_erased_box_is_inside_and_of_the_published_area(seed: int) -> None:
+    height, width = 256, 128
+    box = erased_box(stream(seed, "box"), (height, width))
+    assert box is not None
+    top, left, tall, wide = box
+    assert 0 <= top <= height - tall
+    assert 0 <= left <= width - wide
+    share = tall * wide / (height * width)
+    assert 0.019 < share < 0.41  # sides are rounded to pixels
+    assert 0.29 < tall / wide < 3.4
+
+
+def test_an_image_has_the_same_fate_in_any_batch_and_order() -> None:
+    batch, params = images(6), AugmentParams(flip=0.5, pad=2, erase=0.5)
+    whole = augment(batch, np.arange(6), params=params, seed=1, epoch=2)
+    order = np.array([4, 0, 5])
+    part = augment(batch[order], order, params=params, seed=1, epoch=2)
+    assert torch.equal(part, whole[order])
+    assert not torch.equal(augment(batch, np.arange(6), params=params, seed=1, epoch=3), whole)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("flip", 0.5), ("erase", 0.3)])
+def test_chances_come_as_often_as_they_are_said(name: str, expected: float) -> None:
+    params = AugmentParams(flip=0.5, pad=10, erase=0.3)
+    draws = [draw(params, (64, 32), 0, 0, index) for index in range(2000)]
+    happened = [d.flip if name == "flip" else d.erased is not None for d in draws]
+    assert np.mean(happened) == pytest.approx(expected, abs=0.04)
+    corners = {d.top for d in draws}
+    assert corners == set(range(21))
