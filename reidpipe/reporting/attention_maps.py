@@ -1,7 +1,9 @@
 """What a network looks at: CBAM's own spatial gates, and Grad-CAM (1610.02391) by plain hooks.
 
 Grad-CAM explains one number. A network for retrieval has no class score for a test identity, so
-the number is the cosine similarity of the probe's embedding with that of one of its true matches.
+the direction of a true match's embedding stands in for the class weights: the number is the probe's
+embedding projected on it. (The cosine will not do: its gradient is at right angles to the probe's
+own embedding, so what both images share cancels, and maps are often empty.)
 """
 
 from collections.abc import Iterator
@@ -50,8 +52,7 @@ def looks(model: ReID, images: Tensor) -> Looks:
     with torch.no_grad(), _outputs(_gates(model)) as gates:
         target = F.normalize(model.embed(batch), dim=1)[1]
     with torch.enable_grad(), _outputs({"map": model.backbone.layer4}) as kept:
-        embedding = F.normalize(model.embed(batch[:1]), dim=1)[0]
-        (gradient,) = torch.autograd.grad(embedding @ target, kept["map"])
+        (gradient,) = torch.autograd.grad(model.embed(batch[:1])[0] @ target, kept["map"])
     return Looks(
         grad_cam=grad_cam(kept["map"].detach()[0], gradient[0]),
         gates={name: _scaled(gate[0, 0]) for name, gate in gates.items()},

@@ -113,7 +113,7 @@ def test_copying_a_table(browser: Browser, reported: Path, name: str, file: str)
 
 def test_copying_without_the_clipboard_api(browser: Browser, reported: Path) -> None:
     page = opened(browser, reported)
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')) }")
     page.get_by_role("button", name="copy: dvc repro evaluate@market1501-eca").click()
     page.get_by_text("Copied: dvc repro").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")

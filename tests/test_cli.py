@@ -1,0 +1,107 @@
+"""The command line: help without torch, runs compared, a machine examined."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from reidpipe import doctor
+from reidpipe.cli import app
+from reidpipe.errors import UserError
+from reidpipe.evaluation import write_ranking
+from reidpipe.metrics.ranking import Ranking
+from reidpipe.params import load
+from reidpipe.runtime import stream
+
+ROOT = Path(__file__).parents[1]
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(tmp_path / "archives"))
+    return tmp_path
+
+
+def ranked(path: Path, precision: np.ndarray) -> None:
+    count = len(precision)
+    first = np.where(precision > 0.5, 0, 3)
+    path.parent.mkdir(parents=True)
+    lists = np.zeros((count, 1), dtype=np.int64)
+    distances = np.zeros((count, 1), dtype=np.float32)
+    found = Ranking(np.arange(count), first, precision, precision, lists, distances, count)
+    write_ranking(path, found)
+
+
+def test_help_imports_no_torch() -> None:
+    script = "import sys, reidpipe.cli; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)  # noqa: PLW1510
+    assert result.stdout == "False\n"
+    shown = runner.invoke(app, ["--help"]).output
+    assert "compare" in shown
+    assert "doctor" in shown
+
+
+def test_compare_says_what_is_sure_and_what_is_not(folder: Path) -> None:
+    precision = stream(0, "precision").uniform(0.2, 0.9, 400)
+    ranked(folder / "runs/a/ranking.npz", precision)
+    ranked(folder / "runs/b/ranking.npz", precision + 0.05)
+    result = runner.invoke(app, ["compare", "a", "b"])
+    assert result.exit_code == 0, result.output
+    mean_ap = next(line for line in result.output.splitlines() if " mAP " in line)
+    assert "+5.00" in mean_ap
+    assert "higher" in mean_ap
+    same = runner.invoke(app, ["compare", "a", "a"])
+    assert same.output.count("undecided") == 6
+
+
+def test_compare_refuses_other_queries_and_missing_runs(folder: Path) -> None:
+    ranked(folder / "runs/a/ranking.npz", np.full(5, 0.5))
+    ranked(folder / "runs/b/ranking.npz", np.full(6, 0.5))
+    different = runner.invoke(app, ["compare", "a", "b"])
+    assert isinstance(different.exception, UserError)
+    missing = runner.invoke(app, ["compare", "a", "none"])
+    assert isinstance(missing.exception, UserError)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "step_cost", lambda *_: (0.5, 1.0))
+
+
+@pytest.mark.usefixtures("quick")
+def test_doctor_finds_the_embedded_profile_fit() -> None:
+    result = runner.invoke(app, ["doctor"])
+    assert result.exit_code == 0, result.output
+    assert "NO" not in result.output
+    assert "market1501-ours" in result.output
+
+
+@pytest.mark.usefixtures("quick")
+def test_doctor_on_a_machine_with_nothing_says_what_is_missing() -> None:
+    result = runner.invoke(app, ["doctor", "--profile", "paper"])
+    assert result.exit_code == 1
+    for archive in ("Market-1501-v15.09.15.zip", "DukeMTMC-reID.zip", "MSMT17_V1.tar.gz"):
+        assert archive in result.output
+    assert "REIDPIPE_ARCHIVES" in result.output
+    assert "days" in result.output or " h" in result.output
+
+
+def test_doctor_measures_real_steps() -> None:
+    params = load(ROOT / "params.yaml").embedded.train
+    seconds, memory = doctor.step_cost("eca", params, doctor.torch.device("cpu"))
+    assert seconds > 0
+    assert 0.1 < memory < 1
+
+
+def test_an_unknown_profile_is_a_parameter_error() -> None:
+    result = runner.invoke(app, ["doctor", "--profile", "papre"])
+    assert isinstance(result.exception, UserError)
+    assert "profile: wrong value" in str(result.exception)
