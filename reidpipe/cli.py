@@ -51,6 +51,21 @@ def doctor(
     raise typer.Exit(1 if sick else 0)
 
 
+@app.command(name="leave-out")
+def leave_out_command(
+    dataset: Annotated[str, typer.Argument(help="A data set of dvc.yaml that you do not have.")],
+) -> None:
+    """Take a data set and its runs out of dvc.yaml; its table will say that it was left out.
+
+    Example: reidpipe leave-out dukemtmc (git restore dvc.yaml reports brings it back)
+    """
+    from reidpipe.leaving_out import leave_out  # noqa: PLC0415
+
+    for path in leave_out(dataset):
+        print(f"removed {path}")
+    print(f"{dataset} is left out; dvc repro rebuilds the rest")
+
+
 @app.command()
 def compare(
     a: Annotated[str, typer.Argument(help="A run, or REV:RUN: the run in a git revision.")],

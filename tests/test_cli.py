@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from reidpipe import doctor
@@ -96,7 +97,7 @@ def test_doctor_on_a_machine_with_nothing_says_what_is_missing() -> None:
 
 def test_doctor_measures_real_steps() -> None:
     params = load(ROOT / "params.yaml").embedded.train
-    seconds, memory = doctor.step_cost("eca", params, doctor.torch.device("cpu"))
+    seconds, memory = doctor.step_cost("eca", params, torch.device("cpu"))
     assert seconds > 0
     assert 0.1 < memory < 1
 

@@ -8,7 +8,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("reidpipe", "stages", "reports", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
+COPIED = (
+    "reidpipe",
+    "stages",
+    "reports",
+    "dvc.yaml",
+    "params.yaml",
+    "requirements.lock",
+    ".dvcignore",
+    ".gitignore",
+)
 
 # Seconds instead of minutes: fewer people, smaller pictures, two epochs.
 TINY = {

@@ -1,0 +1,96 @@
+"""The paper profile, end to end on CPU: small archives in the real layouts, at real image sizes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import resnet50
+
+from reidpipe.files import digest
+from tests.data.archives import Files, duke, market, msmt, picture, saved, to_tar, to_zip
+from tests.pipeline.clone import Clone, stages_run
+
+pytestmark = pytest.mark.slow
+
+SMALL = {
+    "identities": "2",
+    "images": "2",
+    "epochs": "1",
+    "warmup_epochs": "0",
+    "workers": "0",
+    "precision": "fp32",
+}
+
+
+def at_sizes(files: Files, sizes: list[tuple[int, int]]) -> Files:
+    """The same names, with noise of the given (width, height) in turn."""
+    images = [name for name in files if name.endswith(".jpg")]
+    for number, name in enumerate(images):
+        files[name] = saved(picture(number, size=sizes[number % len(sizes)]))
+    return files
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archives")
+    mixed = [(64, 128), (81, 230), (120, 311), (48, 107)]
+    wrapped = {"wrapper": "Market-1501-v15.09.15/"}
+    to_zip(folder / "Market-1501-v15.09.15.zip", at_sizes(market(), [(64, 128)]), **wrapped)
+    to_zip(folder / "DukeMTMC-reID.zip", at_sizes(duke(), mixed), "DukeMTMC-reID/")
+    to_tar(folder / "MSMT17_V1.tar.gz", at_sizes(msmt(), mixed), "MSMT17_V1/")
+    torch.save(resnet50().state_dict(), folder / "resnet50-11ad3fa6.pth")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(archives: Path) -> list[str]:
+    """What `-S` must say because these archives are not the published ones."""
+    changes = {f"paper.train.{name}": value for name, value in SMALL.items()}
+    weights = digest(archives / "resnet50-11ad3fa6.pth")
+    changes |= {"profile": "paper", "+paper.weights.sha256": weights}
+    changes |= {"paper.extract.workers": "0"}
+    for name in ("market1501", "dukemtmc"):
+        changes[f"~paper.data.{name}.md5"] = ""
+    for name in ("market1501", "dukemtmc", "msmt17"):
+        changes[f"~paper.data.{name}.counts"] = ""
+    pairs = [f"{key}={value}" if value else key for key, value in changes.items()]
+    return [part for pair in pairs for part in ("-S", pair)]
+
+
+def test_paper_and_back(
+    archives: Path,
+    settings: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clone = Clone(tmp_path_factory.mktemp("paper") / "clone")
+    clone.run("dvc", "repro")
+    clone.commit("embedded")
+    embedded = clone.read("dvc.lock")
+    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(archives))
+
+    said = clone.run("dvc", "exp", "run", *settings).stdout
+    assert len([name for name in stages_run(said) if name.startswith("train@")]) == 11
+    for number in (1, 2, 3, 4):
+        table = clone.read(f"reports/tables/table{number}.md")
+        assert "synthetic" not in table.lower()
+    assert "resnet50" in clone.read("reports/tables/complexity.md").lower()
+
+    clone.run("git", "reset", "-q", "--hard")
+    clone.run("dvc", "checkout", "-q")
+    back = clone.run("dvc", "repro").stdout
+    assert stages_run(back) == []
+    assert clone.read("dvc.lock") == embedded
+
+
+def test_a_missing_archive_explains_itself(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = Clone(tmp_path_factory.mktemp("none") / "clone")
+    empty = tmp_path_factory.mktemp("empty")
+    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(empty))
+    result = clone.run("dvc", "exp", "run", "-S", "profile=paper", check=False)
+    assert result.returncode != 0
+    assert "an archive is missing" in result.stderr
+    assert "REIDPIPE_ARCHIVES" in result.stderr
+    assert "Traceback" not in result.stderr
