@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+# isort: split - reidpipe settles how threads wait, which torch reads when it is loaded
 import torch
 
 from reidpipe.evaluation import Features, figures, ranked, verification

@@ -12,10 +12,12 @@ from torch import Tensor
 from reidpipe import checkpoint, runtime
 from reidpipe.errors import UserError
 from reidpipe.files import write_bytes, write_csv, write_json
-from reidpipe.metrics import distance, rerank
 from reidpipe.metrics.bootstrap import Floats, interval
+from reidpipe.metrics.distance import Distances, prepare_
+from reidpipe.metrics.parallel import over_blocks
 from reidpipe.metrics.protocol import Labels, Protocol
-from reidpipe.metrics.ranking import Ranking, cmc, rank
+from reidpipe.metrics.ranking import Part, Ranking, cmc, collect, parts
+from reidpipe.metrics.rerank import Reranked
 from reidpipe.metrics.verification import Pairs
 from reidpipe.params import BootstrapParams, EvaluateParams
 
@@ -71,21 +73,25 @@ def read_features(path: Path, device: torch.device) -> Features:
 def ranked(features: Features, params: EvaluateParams) -> tuple[Ranking, Pairs]:
     """Rank all queries and count all pairs in one pass; embeddings are normalised *in place*."""
     query, gallery = slice(features.queries), slice(features.queries, None)
-    distance.prepare_(features.embedding[query], params.metric, "query")
-    distance.prepare_(features.embedding[gallery], params.metric, "gallery")
+    prepare_(features.embedding[query], params.metric, "query")
+    prepare_(features.embedding[gallery], params.metric, "gallery")
     protocol = Protocol(features.labels[query], features.labels[gallery])
     pairs = Pairs(features.embedding.device)
-    blocks = protocol.blocks(_distances(features, params))
-    return rank(pairs.counted(blocks), protocol, params.top_k), pairs
+    distances = _distances(features, params)
+
+    def work(firsts: Iterator[int]) -> list[Part]:
+        return parts(pairs.counted(protocol.blocks(distances.blocks(firsts))), params.top_k)
+
+    found = over_blocks(work, distances.firsts, distances.at_a_time(params.block_mb))
+    return collect(found, protocol), pairs
 
 
-def _distances(features: Features, params: EvaluateParams) -> Iterator[tuple[int, Tensor]]:
+def _distances(features: Features, params: EvaluateParams) -> Distances | Reranked:
     embedding, queries = features.embedding, features.queries
     if params.rerank is None:
-        query, gallery = embedding[:queries], embedding[queries:]
-        return distance.blocks(query, gallery, params.metric, params.block_mb)
+        return Distances(embedding[:queries], embedding[queries:], params.metric)
     options = params.rerank.model_dump()
-    return rerank.blocks(embedding, queries, params.metric, params.block_mb, **options)
+    return Reranked(embedding, queries, params.metric, params.block_mb, **options)
 
 
 def per_query(ranking: Ranking) -> dict[str, Floats]:

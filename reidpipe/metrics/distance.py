@@ -5,11 +5,11 @@ same two vectors may differ in the last bits between a 5-row and a 500-row produ
 columns of a 33-column product may not come out equal. Here every product of an evaluation has one
 shape, chosen by the size of the gallery alone: TILE_Q queries by tiles of thousands of columns,
 padded or overlapping at the ends. A distance is then the same in any block size, and equal
-embeddings tie exactly. Threads split such a tile into rows and columns, never along D
-(tests/metrics/test_distance.py checks all of it on the machine at hand).
+embeddings tie exactly. Where several threads share a tile they split it into rows and columns,
+never along D (tests/metrics/test_distance.py checks all of it on the machine at hand).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -57,61 +57,71 @@ def _wrong_rows(what: str, wrong: Tensor, name: str) -> UserError:
     )
 
 
-def blocks(
-    query: Tensor, gallery: Tensor, metric: Metric, block_mb: int
-) -> Iterator[tuple[int, Tensor]]:
-    """Yield (index of the first query, distance block) over all queries.
+class Distances:
+    """Blocks of TILE_Q queries x the whole gallery, both from `prepare_`.
 
-    Both sides come from `prepare_`. A block is rows x len(gallery), float32, at most `block_mb`
-    (but one tile of queries at least), never negative, and valid until the next one: the memory
-    is reused. Cosine distance is 1 - cos; Euclidean distance is *squared*.
+    Cosine distance is 1 - cos; Euclidean distance is *squared*. None is negative.
 
     Raises:
         UserError: query and gallery have embeddings of different length.
     """
-    if query.shape[1] != gallery.shape[1]:
-        raise UserError(
-            "query and gallery embeddings differ in length",
-            expected=f"{query.shape[1]} numbers, as the queries have",
-            found=f"{gallery.shape[1]} a gallery image",
-            fix="extract both with the same model",
-        )
-    tiles = max(1, block_mb * _MB // (TILE_Q * len(gallery) * gallery.element_size()))
-    rows = TILE_Q * min(tiles, -(-len(query) // TILE_Q))
-    product = _Product(gallery, metric)
-    block = gallery.new_empty(rows, len(product.gallery))
-    for first in range(0, len(query), rows):
-        part = query[first : first + rows]
-        for row in range(0, len(part), TILE_Q):
-            product.into(block[row : row + TILE_Q], part[row : row + TILE_Q])
-        yield first, block[: len(part), : len(gallery)]
 
-
-class _Product:
-    """The gallery cut into tiles of equal width; the last one overlaps its neighbour."""
-
-    def __init__(self, gallery: Tensor, metric: Metric) -> None:
-        self.width = tile_width(len(gallery))
-        missing = self.width - len(gallery)
+    def __init__(self, query: Tensor, gallery: Tensor, metric: Metric) -> None:
+        if query.shape[1] != gallery.shape[1]:
+            raise _wrong_length(query, gallery)
+        self.query, self.images = query, len(gallery)
+        self.firsts = range(0, len(query), TILE_Q)
+        self._width = tile_width(len(gallery))
+        missing = self._width - len(gallery)
         # Only where there is something to add: padding copies.
-        self.gallery = pad(gallery, (0, 0, 0, missing)) if missing > 0 else gallery
-        last = len(self.gallery) - self.width
-        self.starts = [*range(0, last, self.width), last]
-        self.squares = _squares(self.gallery) if metric == "euclidean" else None
+        self._gallery = pad(gallery, (0, 0, 0, missing)) if missing > 0 else gallery
+        self._squares = _squares(self._gallery) if metric == "euclidean" else None
 
-    def into(self, out: Tensor, query: Tensor) -> None:
-        """Fill `out` (TILE_Q x padded gallery) for at most TILE_Q queries."""
-        query = pad(query, (0, 0, 0, TILE_Q - len(query)))
-        squares = None if self.squares is None else _squares(query)[:, None]
-        for start in self.starts:
-            columns = slice(start, start + self.width)
+    def at_a_time(self, block_mb: int) -> int:
+        """How many blocks `block_mb` holds; one at least."""
+        return max(1, block_mb * _MB // (TILE_Q * len(self._gallery) * self._gallery.itemsize))
+
+    def blocks(self, firsts: Iterable[int]) -> Iterator[tuple[int, Tensor]]:
+        """Yield (first query, its block) for `firsts`; valid until the next, memory is reused."""
+        out = self._gallery.new_empty(TILE_Q, len(self._gallery))
+        for first in firsts:
+            part = self.query[first : first + TILE_Q]
+            self._fill(out, pad(part, (0, 0, 0, TILE_Q - len(part))))
+            yield first, out[: len(part), : self.images]
+
+    def _fill(self, out: Tensor, query: Tensor) -> None:
+        squares = None if self._squares is None else _squares(query)[:, None]
+        last = len(self._gallery) - self._width
+        # The last tile overlaps its neighbour.
+        for start in (*range(0, last, self._width), last):
+            columns = slice(start, start + self._width)
             tile = out[:, columns]
-            torch.mm(query, self.gallery[columns].T, out=tile)
-            if self.squares is None or squares is None:
+            torch.mm(query, self._gallery[columns].T, out=tile)
+            if squares is None or self._squares is None:
                 torch.sub(1.0, tile, out=tile)
             else:
-                torch.sub(squares + self.squares[columns], tile, alpha=2, out=tile)
+                torch.sub(squares + self._squares[columns], tile, alpha=2, out=tile)
             tile.clamp_(min=0)
+
+
+def blocks(
+    query: Tensor,
+    gallery: Tensor,
+    metric: Metric,
+    block_mb: int = 0,  # noqa: ARG001
+) -> Iterator[tuple[int, Tensor]]:
+    """All blocks of `Distances`, one at a time."""
+    distances = Distances(query, gallery, metric)
+    yield from distances.blocks(distances.firsts)
+
+
+def _wrong_length(query: Tensor, gallery: Tensor) -> UserError:
+    return UserError(
+        "query and gallery embeddings differ in length",
+        expected=f"{query.shape[1]} numbers, as the queries have",
+        found=f"{gallery.shape[1]} a gallery image",
+        fix="extract both with the same model",
+    )
 
 
 def tile_width(images: int) -> int:

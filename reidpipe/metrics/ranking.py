@@ -40,14 +40,48 @@ class Ranking:
     """All queries, with the skipped ones that have no true match."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Ranks of some consecutive queries."""
+
+    first: int
+    """Index of the first query."""
+    ranks: Tensor
+    """0-based ranks of the matches, ascending for each query."""
+    count: Tensor
+    """Matches a query."""
+    keys: Tensor
+    """The k nearest of each query, as `keys` orders them."""
+
+
+def parts(blocks: Iterable[Block], top_k: int) -> list[Part]:
+    """Rank the matches of every query of `blocks`, which come from `protocol.blocks`."""
+    return [
+        Part(block.first + first, *(part.cpu() for part in _rank_rows(rows, row, column, top_k)))
+        for block in blocks
+        for first, rows, row, column in _split(block)
+    ]
+
+
 def rank(blocks: Iterable[Block], protocol: Protocol, top_k: int) -> Ranking:
-    """Rank the matches of every query of `blocks`, which come from `protocol.blocks`.
+    """The ranking of all queries in one thread; `evaluation.ranked` shares them among several.
 
     Raises:
         UserError: no query has a true match.
     """
-    parts = [_rank_rows(*part, top_k) for block in blocks for part in _split(block)]
-    ranks, count, keys = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+    return collect(parts(blocks, top_k), protocol)
+
+
+def collect(found: Iterable[Part], protocol: Protocol) -> Ranking:
+    """The ranking that `found`, in any order, make up.
+
+    Raises:
+        UserError: no query has a true match.
+    """
+    ordered = sorted(found, key=lambda part: part.first)
+    ranks, count, keys = (
+        torch.cat([getattr(part, name) for part in ordered]) for name in ("ranks", "count", "keys")
+    )
     if not len(ranks):
         raise protocol.no_match()
     valid = count > 0
@@ -70,14 +104,14 @@ def cmc(ranking: Ranking, length: int = 50) -> Floats:
     return np.cumsum(count[:length]) / len(ranking.query)
 
 
-def _split(block: Block) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
+def _split(block: Block) -> Iterable[tuple[int, Tensor, Tensor, Tensor]]:
     """ROWS rows at a time: as many as a key can hold, and few enough to stay in the cache."""
     bounds = torch.arange(0, len(block.distance) + ROWS, ROWS, device=block.row.device)
     edges = torch.searchsorted(block.row, bounds).tolist()
     for part, (start, stop) in enumerate(pairwise(edges)):
         first = part * ROWS
         rows = block.distance[first : first + ROWS]
-        yield rows, block.row[start:stop] - first, block.column[start:stop]
+        yield first, rows, block.row[start:stop] - first, block.column[start:stop]
 
 
 def _rank_rows(

@@ -7,15 +7,16 @@ original distance of an image is divided by its largest one, as the authors' cod
 paper does not say; cosine and (squared) Euclidean distance of unit vectors then come out equal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reidpipe.metrics import distance, keys
-from reidpipe.metrics.distance import Metric
+from reidpipe.metrics import keys
+from reidpipe.metrics.distance import Distances, Metric, pairwise
+from reidpipe.metrics.parallel import over_blocks
 from reidpipe.metrics.sparse import Rows
 
 Indices = npt.NDArray[np.int64]
@@ -24,47 +25,67 @@ ROWS = 64
 PAIRS = 4096
 
 
-def blocks(
-    embedding: Tensor,
-    queries: int,
-    metric: Metric,
-    block_mb: int,
-    *,
-    k1: int,
-    k2: int,
-    weight: float,
-) -> Iterator[tuple[int, Tensor]]:
-    """Like `distance.blocks`, re-ranked: weight x original + (1 - weight) x Jaccard, Eq. 12.
+class Reranked:
+    """Like `Distances`, re-ranked: weight x original + (1 - weight) x Jaccard, Eq. 12.
 
     `embedding`: N x D from `distance.prepare_`, the queries first. `k1`: neighbours of an image;
     `k2`: neighbours whose descriptions are averaged (local query expansion, Eq. 11).
     """
-    neighbour, largest = _neighbours(embedding, metric, block_mb, min(k1 + 1, len(embedding)))
-    row, column = reciprocal_sets(neighbour)
-    value = _weights(embedding, metric, row, column, largest)
-    described = averaged(Rows.of(row, column, value, len(embedding)), neighbour[:, :k2])
-    holders = described.transposed()
-    plain = distance.blocks(embedding[:queries], embedding[queries:], metric, block_mb)
-    for first, block in plain:
-        for start in range(0, len(block), ROWS):
-            part = block[start : start + ROWS]
-            images = np.arange(first + start, first + start + len(part))
-            jaccard = _jaccard(described, holders, images)[:, queries:]
-            part.div_(largest[images, None].to(part)).mul_(weight)
-            part.add_(torch.from_numpy((1 - weight) * jaccard).to(part)).clamp_(min=0)
-        yield first, block
+
+    def __init__(
+        self,
+        embedding: Tensor,
+        queries: int,
+        metric: Metric,
+        block_mb: int,
+        *,
+        k1: int,
+        k2: int,
+        weight: float,
+    ) -> None:
+        self._plain = Distances(embedding[:queries], embedding[queries:], metric)
+        self.firsts, self.at_a_time = self._plain.firsts, self._plain.at_a_time
+        self._weight, self._queries = weight, queries
+        everyone = Distances(embedding, embedding, metric)
+        neighbour, self._largest = _neighbours(everyone, block_mb, min(k1 + 1, len(embedding)))
+        row, column = reciprocal_sets(neighbour)
+        value = _weights(embedding, metric, row, column, self._largest)
+        described = Rows.of(row, column, value, len(embedding))
+        self._described = averaged(described, neighbour[:, :k2])
+        self._holders = self._described.transposed()
+
+    def blocks(self, firsts: Iterable[int]) -> Iterator[tuple[int, Tensor]]:
+        """Yield (first query, its block) for `firsts`; valid until the next, memory is reused."""
+        for first, block in self._plain.blocks(firsts):
+            for start in range(0, len(block), ROWS):
+                self._mix(block[start : start + ROWS], first + start)
+            yield first, block
+
+    def _mix(self, distance: Tensor, first: int) -> None:
+        images = np.arange(first, first + len(distance))
+        jaccard = _jaccard(self._described, self._holders, images)[:, self._queries :]
+        distance.div_(self._largest[images, None].to(distance)).mul_(self._weight)
+        distance.add_(torch.from_numpy((1 - self._weight) * jaccard).to(distance)).clamp_(min=0)
 
 
-def _neighbours(embedding: Tensor, metric: Metric, block_mb: int, k: int) -> tuple[Indices, Tensor]:
+def _neighbours(distances: Distances, block_mb: int, k: int) -> tuple[Indices, Tensor]:
     """The k nearest of each image (itself among them), N x k, and its largest distance, N."""
-    nearest: list[Tensor] = []
-    largest: list[Tensor] = []
-    for _, block in distance.blocks(embedding, embedding, metric, block_mb):
-        largest.append(block.amax(dim=1))
-        parts = (block[first : first + keys.ROWS] for first in range(0, len(block), keys.ROWS))
-        nearest += [keys.nearest(part, k).cpu() for part in parts]
+
+    def work(firsts: Iterator[int]) -> list[tuple[int, Tensor, Tensor]]:
+        return [
+            (first, _nearest(block, k), block.amax(dim=1).cpu())
+            for first, block in distances.blocks(firsts)
+        ]
+
+    found = over_blocks(work, distances.firsts, distances.at_a_time(block_mb))
+    _, nearest, largest = zip(*sorted(found, key=lambda part: part[0]), strict=True)
     # All images equal: every distance is 0, whatever it is divided by.
-    return torch.cat(nearest).numpy(), torch.cat(largest).cpu().clamp(min=1e-30)
+    return torch.cat(nearest).numpy(), torch.cat(largest).clamp(min=1e-30)
+
+
+def _nearest(block: Tensor, k: int) -> Tensor:
+    starts = range(0, len(block), keys.ROWS)
+    return torch.cat([keys.nearest(block[row : row + keys.ROWS], k).cpu() for row in starts])
 
 
 def reciprocal_sets(neighbour: Indices) -> tuple[Indices, Indices]:
@@ -122,7 +143,7 @@ def _weights(
     for first in range(0, len(row), PAIRS):
         pair = slice(first, first + PAIRS)
         a, b = embedding[row[pair]], embedding[column[pair]]
-        parts.append(distance.pairwise(a, b, metric).cpu() / largest[row[pair]])
+        parts.append(pairwise(a, b, metric).cpu() / largest[row[pair]])
     value: Floats = np.exp(-torch.cat(parts).double().numpy())
     return value / np.bincount(row, weights=value)[row]
 

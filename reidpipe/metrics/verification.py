@@ -7,6 +7,7 @@ that share a bin cannot be told apart; both figures come with the error that thi
 """
 
 from collections.abc import Iterable, Iterator
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -27,15 +28,21 @@ class Pairs:
     def __init__(self, device: torch.device) -> None:
         self.all = torch.zeros(INFINITY + 1, dtype=torch.int64, device=device)
         self.positive = self.all.clone()
+        self._lock = Lock()
 
     def counted(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Pass `blocks` on, counting their pairs."""
+        """Pass `blocks` on, counting their pairs; several threads may do so at once."""
         for block in blocks:
             rows = max(1, PAIRS_AT_A_TIME // block.distance.shape[1])
             for first in range(0, len(block.distance), rows):
-                self.all += _histogram(block.distance[first : first + rows].reshape(-1))
-            self.positive += _histogram(block.distance[block.row, block.column])
+                part = block.distance[first : first + rows].reshape(-1)
+                self._add(_histogram(part), self.all)
+            self._add(_histogram(block.distance[block.row, block.column]), self.positive)
             yield block
+
+    def _add(self, counts: Tensor, total: Tensor) -> None:
+        with self._lock:
+            total += counts
 
     def roc_auc(self) -> tuple[float, float]:
         """Area under the ROC curve (bins of ties count half) and the largest error of it."""

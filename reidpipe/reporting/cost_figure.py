@@ -48,19 +48,15 @@ def _bounds(row: Row) -> list[float]:
 
 
 def _label(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Names beside the points, pushed apart from bottom to top so that none covers another."""
+    """Names to the right of cheap points, pushed apart upwards, and above expensive ones."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    floors = {1: low, -1: low}
+    floor = low
+    line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkB": 5}
     for name, (x, y) in sorted(points.items(), key=lambda item: item[1][1]):
-        side = 1 if x <= (left + right) / 2 else -1
-        height = max(y, floors[side])
-        floors[side] = height + (high - low) / LINES
-        axes.annotate(
-            name,
-            (x, y),
-            xytext=(x + side * 0.03 * (right - left), height),
-            va="center",
-            ha="left" if side > 0 else "right",
-            fontsize=9,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkB": 5},
-        )
+        if x > (left + right) / 2:
+            axes.annotate(name, (x, y + (high - low) / 40), ha="center", va="bottom", fontsize=9)
+            continue
+        height = max(y, floor)
+        floor = height + (high - low) / LINES
+        place = x + 0.03 * (right - left), height
+        axes.annotate(name, (x, y), xytext=place, va="center", fontsize=9, arrowprops=line)

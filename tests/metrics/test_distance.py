@@ -7,8 +7,15 @@ import torch
 from torch import Tensor
 
 from reidpipe.errors import UserError
-from reidpipe.metrics import distance
-from reidpipe.metrics.distance import MAX_TILE_G, TILE_Q, Metric, tile_width
+from reidpipe.metrics.distance import (
+    MAX_TILE_G,
+    TILE_Q,
+    Distances,
+    Metric,
+    pairwise,
+    prepare_,
+    tile_width,
+)
 
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 
@@ -24,12 +31,11 @@ def random(rows: int, dims: int, seed: int) -> Tensor:
     return torch.randn(rows, dims, generator=torch.Generator().manual_seed(seed))
 
 
-def full(query: Tensor, gallery: Tensor, metric: Metric, block_mb: int = 1) -> Tensor:
-    query = distance.prepare_(query.clone(), metric, "query")
-    gallery = distance.prepare_(gallery.clone(), metric, "gallery")
-    return torch.cat(
-        [block.clone() for _, block in distance.blocks(query, gallery, metric, block_mb)]
-    )
+def full(query: Tensor, gallery: Tensor, metric: Metric) -> Tensor:
+    query = prepare_(query.clone(), metric, "query")
+    gallery = prepare_(gallery.clone(), metric, "gallery")
+    distances = Distances(query, gallery, metric)
+    return torch.cat([block.clone() for _, block in distances.blocks(distances.firsts)])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -50,10 +56,10 @@ def test_equals_float64(metric: Metric, queries: int, images: int) -> None:
 def test_bits_depend_on_the_two_embeddings_alone(metric: Metric, dims: int) -> None:
     query, gallery = random(2 * TILE_Q + 9, dims, 2), random(2 * MAX_TILE_G + 77, dims, 3)
     torch.set_num_threads(1)
-    expected = full(query, gallery, metric, block_mb=1)
+    expected = full(query, gallery, metric)
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        assert torch.equal(full(query, gallery, metric, block_mb=64), expected)
+        assert torch.equal(full(query, gallery, metric), expected)
         assert torch.equal(full(query[-5:], gallery, metric), expected[-5:])
         assert torch.equal(full(query, gallery[:33], metric), expected[:, :33])
         some = torch.randperm(len(gallery), generator=torch.Generator().manual_seed(threads))
@@ -77,14 +83,24 @@ def test_an_image_is_at_no_negative_distance_from_itself(metric: Metric) -> None
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_pairwise_equals_blocks(metric: Metric) -> None:
-    a, b = (distance.prepare_(random(40, 64, seed), metric, "query") for seed in (7, 8))
-    torch.testing.assert_close(distance.pairwise(a, b, metric), full(a, b, metric).diagonal())
+    a, b = (prepare_(random(40, 64, seed), metric, "query") for seed in (7, 8))
+    torch.testing.assert_close(pairwise(a, b, metric), full(a, b, metric).diagonal())
 
 
-def test_blocks_keep_to_their_size() -> None:
-    query, gallery = random(4 * TILE_Q, 8, 0), random(2048, 8, 1)
-    sizes = [len(block) for _, block in distance.blocks(query, gallery, "euclidean", 4)]
-    assert sizes == [2 * TILE_Q, 2 * TILE_Q]
+def test_any_blocks_in_any_order() -> None:
+    query, gallery = random(3 * TILE_Q + 7, 8, 0), random(50, 8, 1)
+    distances = Distances(query, gallery, "euclidean")
+    assert list(distances.firsts) == [0, TILE_Q, 2 * TILE_Q, 3 * TILE_Q]
+    expected = full(query, gallery, "euclidean")
+    for first, block in distances.blocks([2 * TILE_Q, 3 * TILE_Q, 0]):
+        assert torch.equal(block, expected[first : first + TILE_Q])
+
+
+def test_blocks_at_a_time_keep_to_the_memory() -> None:
+    distances = Distances(random(5, 8, 0), random(4096, 8, 1), "cosine")
+    block_mb = TILE_Q * 4096 * 4 // 2**20
+    found = [distances.at_a_time(size) for size in (1, block_mb, 2 * block_mb - 1, 3 * block_mb)]
+    assert found == [1, 1, 1, 3]
 
 
 @pytest.mark.parametrize("images", [1, 2047, 2049, 4097, 15913, 19281, 82161, 93820])
@@ -109,7 +125,7 @@ def test_bad_rows_are_counted_and_named(row: int, value: float, what: str) -> No
     embedding = random(6, 4, 0)
     embedding[[row, 5]] = value
     with pytest.raises(UserError, match=what) as error:
-        distance.prepare_(embedding, "cosine", "gallery")
+        prepare_(embedding, "cosine", "gallery")
     assert error.value.details["found"] == "2 of 6 rows, the first 3, 5"
     assert error.value.what.startswith("gallery")
 
@@ -120,11 +136,11 @@ def test_a_zero_embedding_has_a_euclidean_distance() -> None:
 
 def test_no_images_is_an_error() -> None:
     with pytest.raises(UserError, match="no gallery images"):
-        distance.prepare_(torch.empty(0, 4), "cosine", "gallery")
+        prepare_(torch.empty(0, 4), "cosine", "gallery")
 
 
 def test_different_dimensions_is_an_error() -> None:
     with pytest.raises(UserError, match="differ in length") as error:
-        next(distance.blocks(torch.ones(2, 4), torch.ones(3, 5), "cosine", 1))
+        Distances(torch.ones(2, 4), torch.ones(3, 5), "cosine")
     assert "4" in error.value.details["expected"]
     assert "5" in error.value.details["found"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reidpipe.errors import UserError
 from reidpipe.metrics.protocol import Labels, Protocol
-from reidpipe.metrics.ranking import Ranking, cmc, rank
+from reidpipe.metrics.ranking import Ranking, cmc, collect, parts
 
 Case = tuple[Tensor, Labels, Labels]
 
@@ -25,8 +25,9 @@ def ranked(case: Case, rows: int = 1000, top_k: int = 5) -> Ranking:
     distance, query, gallery = case
     protocol = Protocol(query, gallery)
     starts = range(0, len(distance), rows)
-    parts = ((start, distance[start : start + rows].clone()) for start in starts)
-    return rank(protocol.blocks(parts), protocol, top_k)
+    # Threads hand their parts in as they finish, so in any order.
+    cut = ((start, distance[start : start + rows].clone()) for start in reversed(starts))
+    return collect(parts(protocol.blocks(cut), top_k), protocol)
 
 
 def by_the_protocol(case: Case, query: int) -> list[int]:

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from reidpipe.metrics import distance, rerank
-from reidpipe.metrics.distance import Metric
+from reidpipe.metrics.distance import Distances, Metric, prepare_
+from reidpipe.metrics.rerank import Reranked
 
 Matrix = npt.NDArray[np.float64]
 
@@ -49,13 +49,16 @@ def embeddings(images: int, dims: int, seed: int) -> torch.Tensor:
     return centre[own] + 0.8 * torch.randn(images, dims, generator=source)
 
 
+def whole(distances: Distances | Reranked) -> Matrix:
+    parts = [block.clone() for _, block in distances.blocks(distances.firsts)]
+    return torch.cat(parts).double().numpy()
+
+
 def both(embedding: torch.Tensor, queries: int, metric: Metric, **options: float) -> list[Matrix]:
-    embedding = distance.prepare_(embedding.clone(), metric, "query")
-    everything = distance.blocks(embedding, embedding, metric, 1)
-    original = torch.cat([block.clone() for _, block in everything]).double().numpy()
+    embedding = prepare_(embedding.clone(), metric, "query")
+    original = whole(Distances(embedding, embedding, metric))
     k1, k2, weight = int(options["k1"]), int(options["k2"]), options["weight"]
-    parts = rerank.blocks(embedding, queries, metric, 1, k1=k1, k2=k2, weight=weight)
-    found = torch.cat([block.clone() for _, block in parts]).double().numpy()
+    found = whole(Reranked(embedding, queries, metric, 64, k1=k1, k2=k2, weight=weight))
     return [found, dense(original, queries, k1, k2, weight)]
 
 
@@ -86,13 +89,13 @@ def test_duplicates_are_told_apart_by_index() -> None:
 
 
 def test_weight_one_is_the_original_order() -> None:
-    embedding = distance.prepare_(embeddings(80, 8, seed=4), "cosine", "query")
-    _, plain = next(distance.blocks(embedding[:20], embedding[20:], "cosine", 1))
-    _, found = next(rerank.blocks(embedding, 20, "cosine", 1, k1=5, k2=2, weight=1.0))
-    assert torch.equal(found.argsort(dim=1, stable=True), plain.argsort(dim=1, stable=True))
+    embedding = prepare_(embeddings(80, 8, seed=4), "cosine", "query")
+    plain = whole(Distances(embedding[:20], embedding[20:], "cosine"))
+    found = whole(Reranked(embedding, 20, "cosine", 1, k1=5, k2=2, weight=1.0))
+    np.testing.assert_array_equal(found.argsort(kind="stable"), plain.argsort(kind="stable"))
 
 
 def test_equal_images_are_no_division_by_zero() -> None:
-    embedding = distance.prepare_(embeddings(1, 8, seed=5).repeat(9, 1), "euclidean", "query")
-    _, found = next(rerank.blocks(embedding, 3, "euclidean", 1, k1=4, k2=2, weight=0.3))
-    assert found.isfinite().all()
+    embedding = prepare_(embeddings(1, 8, seed=5).repeat(9, 1), "euclidean", "query")
+    found = whole(Reranked(embedding, 3, "euclidean", 1, k1=4, k2=2, weight=0.3))
+    assert np.isfinite(found).all()

@@ -110,7 +110,8 @@ def _ranked(
     write_csv(root / f"reports/cmc/{name}.csv", ["rank", "cmc"], list(enumerate(curve, start=1)))
     mean = float(100 * ap.mean())
     metrics = {f"rank{k}": curve[k - 1] for k in (1, 5, 10)} | {"mAP": mean}
-    bounds = {f"{key}_{end}": metrics[key] for key in ("rank1", "mAP") for end in ("low", "high")}
+    ends = {"low": -2.0, "high": 3.0}
+    bounds = {f"{k}_{end}": metrics[k] + by for k in ("rank1", "mAP") for end, by in ends.items()}
     write_json(
         root / f"reports/metrics/{name}.json", {**metrics, **bounds, "num_query": int(query.sum())}
     )

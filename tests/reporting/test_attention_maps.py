@@ -38,7 +38,8 @@ def test_the_map_is_that_of_the_projection(network: tuple[ReID, torch.Tensor]) -
     with torch.no_grad():
         feature_map = model.backbone(normalise(images)).double()
         target = F.normalize(neck.double()(feature_map.mean((2, 3))), dim=1)[1]
-        weight = target * neck.weight / (neck.running_var + neck.eps).sqrt()
+        assert neck.running_var is not None
+        weight = target * neck.weight / torch.sqrt(neck.running_var + neck.eps)
         weighed = torch.einsum("c,chw->hw", weight, feature_map[0]).relu().numpy()
     neck.float()
     expected = (weighed - weighed.min()) / np.ptp(weighed)

@@ -8,6 +8,7 @@ import torch
 
 from reidpipe import checkpoint
 from reidpipe.params import BootstrapParams
+from reidpipe.reporting import conditions
 from reidpipe.reporting.camera_pairs import camera_pairs
 from reidpipe.reporting.conditions import by_condition
 from reidpipe.reporting.inputs import Inputs
@@ -65,3 +66,19 @@ def test_every_query_is_in_one_group_of_each_condition(
         assert mean == pytest.approx(100 * ranking.average_precision.mean())
         assert all(group.low <= group.mean_ap <= group.high for group in own)
     assert len({group.label for group in groups}) == len(groups)
+
+
+@pytest.mark.parametrize(
+    ("yaw", "view"),
+    [(0, "front"), (-45, "front"), (46, "side"), (-90, "side"), (270, "side")]
+    + [(135, "back"), (180, "back"), (-170, "back"), (350, "front"), (530, "back")],
+)
+def test_views_of_any_winding(yaw: float, view: str) -> None:
+    assert conditions._view(yaw) == view
+
+
+def test_amounts() -> None:
+    shares = [conditions._hidden(share) for share in (0, 0.049, 0.05, 0.249, 0.25, 1)]
+    assert shares == [*["in full view"] * 2, *["partly hidden"] * 2, *["much hidden"] * 2]
+    lights = [conditions._light(factor) for factor in (0.5, 0.85, 1, 1.15, 1.2)]
+    assert lights == ["dim", "usual", "usual", "usual", "bright"]

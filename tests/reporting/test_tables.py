@@ -103,6 +103,8 @@ def test_csv_reads_back(inputs: Inputs) -> None:
     assert ours["rank1_paper"] == "92.4"
     total = Decimal(ours["mAP_paper"]) + Decimal(ours["mAP_difference"])
     assert total == Decimal(ours["mAP_rebuilt"])
+    assert Decimal(ours["mAP_low"]) == Decimal(ours["mAP_rebuilt"]) - 2
+    assert Decimal(ours["mAP_high"]) == Decimal(ours["mAP_rebuilt"]) + 3
     assert lines[0]["mAP_vs_baseline"] == ""
 
 
