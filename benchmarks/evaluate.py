@@ -18,7 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# isort: split - reidpipe settles how threads wait, which torch reads when it is loaded
+# After reidpipe, which settles how threads wait: torch reads that once, when it is loaded.
+# isort: split
 import torch
 
 from reidpipe.evaluation import Features, figures, ranked, verification

@@ -111,7 +111,7 @@ def _ranked(
     mean = float(100 * ap.mean())
     metrics = {f"rank{k}": curve[k - 1] for k in (1, 5, 10)} | {"mAP": mean}
     ends = {"low": -2.0, "high": 3.0}
-    bounds = {f"{k}_{end}": metrics[k] + by for k in ("rank1", "mAP") for end, by in ends.items()}
+    bounds = {f"{k}_{end}": metrics[k] + by for k in metrics for end, by in ends.items()}
     write_json(
         root / f"reports/metrics/{name}.json", {**metrics, **bounds, "num_query": int(query.sum())}
     )

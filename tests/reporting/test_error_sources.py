@@ -70,8 +70,10 @@ def test_every_query_is_in_one_group_of_each_condition(
 
 @pytest.mark.parametrize(
     ("yaw", "view"),
-    [(0, "front"), (-45, "front"), (46, "side"), (-90, "side"), (270, "side")]
-    + [(135, "back"), (180, "back"), (-170, "back"), (350, "front"), (530, "back")],
+    [
+        *((0, "front"), (-45, "front"), (46, "side"), (-90, "side"), (270, "side")),
+        *((135, "back"), (180, "back"), (-170, "back"), (350, "front"), (530, "back")),
+    ],
 )
 def test_views_of_any_winding(yaw: float, view: str) -> None:
     assert conditions._view(yaw) == view
