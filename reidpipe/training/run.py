@@ -15,6 +15,9 @@ from reidpipe.training.batches import TrainingSet
 from reidpipe.training.loop import fit
 from reidpipe.training.resume import State, key
 
+LOSSES = ("loss", "ce", "triplet")
+COLUMNS = ("epoch", "lr", *LOSSES, "accuracy", "hardest_positive", "hardest_negative")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -54,7 +57,9 @@ def train(
         history = fit(model, data, **settings, state=state, label=run.name)
         about = {**model.about(), "image_size": params.image_size, "run": run.name}
         checkpoint.save(model_file, model.state_dict(), about)
-        write_csv(history_file, list(history[0]), [list(row.values()) for row in history])
+        # A resumed row comes from JSON with sorted keys: the columns have an order of their own.
+        columns = [name for name in COLUMNS if name in history[0]]
+        write_csv(history_file, columns, [[row[name] for name in columns] for row in history])
         state.remove()
 
 
