@@ -36,7 +36,7 @@ def test_operations_grow_with_the_area() -> None:
     [
         ("none", 0),
         # A block of C channels: 2 C C/16 + C + C/16; two blocks each of 64, 128, 256 and 512.
-        ("se", 2 * sum(2 * c * c // 16 + c + c // 16 for c in (64, 128, 256, 512))),
+        ("se", 2 * sum(2 * c * c // 16 for c in (64, 128, 256, 512))),
         ("eca", 2 * (3 + 5 + 5 + 5)),
         # The shared map without biases, 7 x 7 over two planes, gamma and beta.
         ("cbam", 2 * sum(2 * c * c // 16 + 98 + 2 for c in (64, 128, 256, 512))),

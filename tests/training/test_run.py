@@ -183,7 +183,7 @@ train(Run("tiny", "cbam", "circle", True), recipe, 0, archive=Path({archive!r}),
 """
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals
 ) -> None:
