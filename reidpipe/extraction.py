@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidpipe import checkpoint, runtime
+from reidpipe import checkpoint, ranks, runtime
 from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
@@ -28,6 +28,7 @@ def extract(
     normalised.
     """
     device = runtime.prepare(params.device, params.threads)
+    device = ranks.launch(device, params.devices, params.nodes)
     model, about = load_model(model_file, device)
     rows = records.read(manifest).query("subset != 'train'")
     height, width = about["image_size"]
@@ -39,7 +40,8 @@ def extract(
         "camid": torch.tensor(rows["camid"].to_numpy()),
         "subset": torch.tensor(rows["subset"].map(SUBSETS).to_numpy(), dtype=torch.uint8),
     }
-    checkpoint.save(out, tensors, {"run": about["run"], "flip": params.flip})
+    if ranks.rank() == 0:
+        checkpoint.save(out, tensors, {"run": about["run"], "flip": params.flip})
 
 
 def load_model(path: Path, device: torch.device) -> tuple[ReID, dict[str, Any]]:
@@ -56,19 +58,20 @@ def embed(
 ) -> Tensor:
     """Embeddings float32 [N, D] on the CPU; with `flip`, the mean with the mirrored image's."""
     half = AUTOCAST.get(params.precision)
-    parts = []
+    embeddings = torch.zeros(len(images), model.backbone.channels, device=device)
     starts = range(0, len(images), params.batch_size)
     with (
         torch.autocast(device.type, dtype=half, enabled=half is not None),
-        progress(f"extract {label}", len(images)) as show,
+        progress(f"extract {label}", len(images), quiet=ranks.rank() > 0) as show,
     ):
-        for start in starts:
+        # Whole batches are shared out: an embedding may differ in its last bit with its batch.
+        for start in starts[ranks.rank() :: ranks.world()]:
             indices = np.arange(start, min(start + params.batch_size, len(images)))
             batch = normalise(images.take(indices).to(device))
             batch = batch.contiguous(memory_format=torch.channels_last)
             embedding = model.embed(batch).float()
             if params.flip:
                 embedding = (embedding + model.embed(batch.flip(3)).float()) / 2
-            parts.append(embedding.cpu())
+            embeddings[indices] = embedding
             show(int(indices[-1]) + 1)
-    return torch.cat(parts)
+    return ranks.add_up(embeddings).cpu()

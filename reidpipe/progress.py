@@ -20,9 +20,11 @@ class Report(Protocol):
 
 
 @contextmanager
-def progress(label: str, total: int | None = None) -> Iterator[Report]:
+def progress(label: str, total: int | None = None, *, quiet: bool = False) -> Iterator[Report]:
     """A bar with the time left on a terminal; elsewhere a line every 20 seconds, and the last."""
-    if sys.stderr.isatty():
+    if quiet:
+        yield lambda done, total=None, figures=NONE: None  # noqa: ARG005
+    elif sys.stderr.isatty():
         yield from _bar(label, total)
     else:
         yield from _lines(label, total)

@@ -40,7 +40,7 @@ def circle_logits(cosine: Tensor, labels: Tensor, *, scale: float, margin: float
 
 
 class Linear(nn.Module):
-    """Weights without bias: embedding [B, D] -> logits [B, C]."""
+    """Weights without bias: embedding [B, D] -> scores [B, C], which are the logits too."""
 
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
@@ -50,12 +50,13 @@ class Linear(nn.Module):
         """Nearly equal logits."""
         nn.init.normal_(self.weight, std=0.001, generator=generator)
 
-    def forward(self, embedding: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
-        return F.linear(embedding, self.weight)
+    def forward(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        scores = F.linear(embedding, self.weight)
+        return scores, scores
 
 
 class Cosine(nn.Module):
-    """Normalised weights and embedding [B, D], then the circle or the unified logits [B, C]."""
+    """Normalised weights and embedding [B, D] -> cosines and circle or unified logits [B, C]."""
 
     def __init__(self, channels: int, num_classes: int, kind: str, params: CircleParams) -> None:
         super().__init__()
@@ -67,15 +68,20 @@ class Cosine(nn.Module):
         """Rows of one length for any D, as FastReID's: the length sets how fast Adam turns them."""
         fan_in_uniform(self.weight, generator)
 
-    def forward(self, embedding: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         # Scale 64 turns an error of bfloat16 in the cosine into a quarter of a logit.
         with torch.autocast(embedding.device.type, enabled=False):
             cosine = F.linear(F.normalize(embedding), F.normalize(self.weight))
-            return self.logits(cosine, labels, scale=self.params.scale, margin=self.params.margin)
+            scale, margin = self.params.scale, self.params.margin
+            return cosine, self.logits(cosine, labels, scale=scale, margin=margin)
 
 
 def classifier(kind: str, channels: int, num_classes: int, params: CircleParams) -> nn.Module:
-    """The head of the parameter `classifier`: linear, circle or unified."""
+    """The head of the parameter `classifier`: linear, circle or unified.
+
+    It maps embedding [B, D] and labels [B] to class scores [B, C], whose largest is the answer, and
+    to logits [B, C] for the loss, where the margin keeps the true class down.
+    """
     if kind == "linear":
         return Linear(channels, num_classes)
     return Cosine(channels, num_classes, kind, params)

@@ -24,6 +24,8 @@ class Output(NamedTuple):
     """[B, D], pooled, before the BN neck."""
     embedding: Tensor
     """[B, D], after the BN neck."""
+    scores: Tensor
+    """[B, C], the classifier's answer, without margins."""
     logits: Tensor
     """[B, C], for softmax cross-entropy."""
 
@@ -65,7 +67,7 @@ class ReID(nn.Module):
         """All that a training step needs; the margins of the circle head need the labels [B]."""
         feature = self.feature(images)
         embedding = self.neck(feature)
-        return Output(feature, embedding, self.head(embedding, labels))
+        return Output(feature, embedding, *self.head(embedding, labels))
 
     def embed(self, images: Tensor) -> Tensor:
         """BN neck output [B, D], not normalised; call `eval()` first."""

@@ -202,6 +202,10 @@ class TrainParams(Schedule):
     workers: NonNegativeInt = 0
     cache_mb: NonNegativeInt = 4096
     """Decoded images are kept in memory when they fit this budget."""
+    devices: PositiveInt = 1
+    """GPUs a machine; the P x K batch is shared out among all of them."""
+    nodes: PositiveInt = 1
+    """Machines."""
 
 
 class ExtractParams(Section):
@@ -211,6 +215,8 @@ class ExtractParams(Section):
     device: str = "auto"
     threads: PositiveInt | None = None
     workers: NonNegativeInt = 0
+    devices: PositiveInt = 1
+    nodes: PositiveInt = 1
 
 
 class RerankParams(Section):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from reidpipe import ranks
 from reidpipe.data.images import Images
 from reidpipe.data.sampler import batches
 from reidpipe.data.transforms import augment
@@ -15,14 +16,14 @@ from reidpipe.params import TrainParams
 
 
 class Batch(NamedTuple):
-    """What one step sees."""
+    """What one step sees of P x K images, or this rank's share of them."""
 
     images: Tensor
-    """float32 [P * K, 3, H, W], augmented and normalised."""
+    """float32 [B, 3, H, W], augmented and normalised."""
     labels: Tensor
-    """int64 [P * K]."""
+    """int64 [B]."""
     indices: np.ndarray
-    """int64 [P * K]: the images' numbers in the data set."""
+    """int64 [B]: the images' numbers in the data set."""
 
 
 class _Epoch(Dataset[Batch]):
@@ -35,12 +36,14 @@ class _Epoch(Dataset[Batch]):
         self.seed, self.epoch = seed, epoch
         shape = {"identities": params.identities, "images": params.images}
         self.batches = batches(labels, **shape, seed=seed, epoch=epoch)
+        # Asked here: a worker process knows of no ranks.
+        self.share = ranks.share(params.identities * params.images)
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __getitem__(self, step: int) -> Batch:
-        indices = self.batches[step]
+        indices = self.batches[step][self.share]
         pixels = augment(
             self.images.take(indices),
             indices,

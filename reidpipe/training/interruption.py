@@ -5,6 +5,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+import torch
+
+from reidpipe import ranks
 
 _EXIT_BY_SIGNAL = 128
 
@@ -14,13 +19,18 @@ class Stop:
 
     signal: int | None = None
 
-    def leave(self) -> None:
+    def noticed_by_any(self, device: torch.device) -> bool:
+        """Whether a signal reached any rank: they stop after the same step, or would wait."""
+        return ranks.anywhere(self.signal is not None, device)
+
+    def leave(self) -> NoReturn:
         """Exit like a process that a signal ended: after a 0, DVC would cache the output."""
-        if self.signal is not None:
-            name = signal.Signals(self.signal).name
+        number = self.signal or signal.SIGTERM
+        if ranks.rank() == 0:
+            name = signal.Signals(number).name
             message = f"{name}: the state is saved; the same command goes on from here"
             print(message, file=sys.stderr)  # noqa: T201
-            raise SystemExit(_EXIT_BY_SIGNAL + self.signal)
+        raise SystemExit(_EXIT_BY_SIGNAL + number)
 
 
 @contextmanager

@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
+from reidpipe import ranks
 from reidpipe.errors import UserError
 from reidpipe.losses.joint import joint_loss
 from reidpipe.losses.triplet import hardest
-from reidpipe.models.reid import ReID, on_device
+from reidpipe.models.reid import Output, ReID, on_device
 from reidpipe.params import TrainParams
 from reidpipe.progress import progress
 from reidpipe.training.batches import Batch, TrainingSet
@@ -43,8 +44,9 @@ def fit(
     optimiser = Adam(weights, lr=params.lr, weight_decay=params.weight_decay, fused=True)
     scaler = torch.GradScaler(device.type, enabled=params.precision == "fp16")
     position = restore(state, model, optimiser, scaler)
+    network = ranks.synchronised(model, device)
 
-    with noticed() as stop, progress(label, params.epochs) as show:
+    with noticed() as stop, progress(label, params.epochs, quiet=ranks.rank() > 0) as show:
         while position.epoch < params.epochs:
             steps = data.steps(position.epoch)
             for batch in data.epoch(position.epoch, first=position.step):
@@ -52,7 +54,7 @@ def fit(
                 for group in optimiser.param_groups:
                     group["lr"] = rate
 
-                loss, figures = losses(model, batch, params, device, triplet=triplet)
+                loss, figures = losses(network, batch, params, device, triplet=triplet)
                 check_finite(figures, position, data.images.members, batch)
                 optimiser.zero_grad()
                 scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -60,9 +62,11 @@ def fit(
                 scaler.update()
 
                 position.add(figures)
-                if stop.signal is not None or state.due(epoch_ends=False):
+                stopped = stop.noticed_by_any(device)
+                if stopped or state.due(epoch_ends=False):
                     keep(state, position, model, optimiser, scaler)
-                stop.leave()
+                if stopped:
+                    stop.leave()
             position.end_epoch(rate)
             show(position.epoch, figures=position.history[-1])
             if position.epoch < params.epochs and state.due(epoch_ends=True):
@@ -71,15 +75,16 @@ def fit(
 
 
 def losses(
-    model: ReID, batch: Batch, params: TrainParams, device: torch.device, *, triplet: bool
+    network: nn.Module, batch: Batch, params: TrainParams, device: torch.device, *, triplet: bool
 ) -> tuple[Tensor, dict[str, float]]:
-    """The joint loss of one batch, and the figures that the history keeps of it."""
+    """The joint loss of one batch (of all ranks' shares), and the figures for the history."""
     images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
     labels = batch.labels.to(device, non_blocking=True)
     half = AUTOCAST.get(params.precision)
     try:
         with torch.autocast(device.type, dtype=half, enabled=half is not None):
-            output = model(images, labels)
+            output = Output(*map(ranks.together, network(images, labels)))
+            labels = ranks.together(labels)
             parts = joint_loss(
                 output,
                 labels,
@@ -93,7 +98,7 @@ def losses(
     figures = {
         "loss": loss,
         **parts,
-        "accuracy": (output.logits.argmax(1) == labels).float().mean() * 100,
+        "accuracy": (output.scores.argmax(1) == labels).float().mean() * 100,
         "hardest_positive": positive.mean(),
         "hardest_negative": negative.mean(),
     }

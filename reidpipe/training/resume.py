@@ -38,9 +38,10 @@ def key(config: Mapping[str, Any], inputs: list[Path]) -> str:
 
 
 class State:
-    """The saved state of one run; a context manager that holds the run's lock."""
+    """The saved state of one run; a context manager that holds the run's lock where it `writes`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, writes: bool = True) -> None:
+        self.writes = writes
         self.folder = ROOT / name
         self.current = self.folder / "state.safetensors"
         self.previous = self.folder / "previous.safetensors"
@@ -48,6 +49,8 @@ class State:
         self._cost = 0.0
 
     def __enter__(self) -> Self:
+        if not self.writes:
+            return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT)
         try:
@@ -71,7 +74,8 @@ class State:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._lock)
+        if self.writes:
+            os.close(self._lock)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The newest whole state, or None; a damaged one is named and passed over."""
@@ -85,11 +89,15 @@ class State:
 
     def due(self, *, epoch_ends: bool) -> bool:
         """Whether saving now is worth its time."""
+        if not self.writes:
+            return False
         passed = time.monotonic() - self._saved_at
         return passed >= (self._cost / _SHARE if epoch_ends else _SECONDS_WITHIN_EPOCH)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
         """Keep this state, and the one before it."""
+        if not self.writes:
+            return
         start = time.monotonic()
         newest = self.folder / "newest.safetensors"
         checkpoint.save(newest, tensors, about)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reidpipe import checkpoint, runtime
+from reidpipe import checkpoint, ranks, runtime
 from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.files import write_csv
@@ -46,15 +46,18 @@ def train(
     and ends with the same bytes.
     """
     device = runtime.prepare(params.device, params.threads)
+    device = ranks.launch(device, params.devices, params.nodes)
     config = {"run": asdict(run), "params": params.model_dump(mode="json"), "seed": seed}
     inputs = [archive, manifest, *([weights] if weights else [])]
-    with State(key(config, inputs)) as state:
+    with State(key(config, inputs), writes=ranks.rank() == 0) as state:
         data = training_set(archive, manifest, params, seed)
         model = new_model(run, params, data.num_classes, seed)
         if weights:
             load_backbone(model, checkpoint.load(weights)[0])
         settings: dict[str, Any] = {"params": params, "triplet": run.triplet, "device": device}
         history = fit(model, data, **settings, state=state, label=run.name)
+        if ranks.rank() > 0:
+            return
         about = {**model.about(), "image_size": params.image_size, "run": run.name}
         checkpoint.save(model_file, model.state_dict(), about)
         # A resumed row comes from JSON with sorted keys: the columns have an order of their own.

@@ -52,7 +52,7 @@ def trained_on_others(source: SyntheticWeights, params: TrainParams) -> dict[str
         seed=source.seed,
     )
     run = Run("weights", attention="none", classifier="linear", triplet=True)
-    recipe = params.model_copy(update=source.schedule.model_dump())
+    recipe = params.model_copy(update={**source.schedule.model_dump(), "devices": 1, "nodes": 1})
     with tempfile.TemporaryDirectory() as folder_name:
         scratch = Path(folder_name)
         zipped, manifest, model = (scratch / name for name in ("a.zip", "a.csv", "model"))

@@ -1,0 +1,74 @@
+"""Train or embed as one process or as two: started by test_several_ranks.py, a command a rank.
+
+    python -m tests.training.several FOLDER ARCHIVE MANIFEST DEVICES STEP_THAT_DIES
+
+Batch norm keeps its statistics: torch synchronises them on GPUs alone.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from reidpipe import ranks, runtime
+from reidpipe.data.images import Images
+from reidpipe.extraction import embed
+from reidpipe.models.reid import ReID
+from reidpipe.params import ExtractParams, TrainParams
+from reidpipe.training import position, resume, run
+from reidpipe.training.run import Run
+
+make = run.new_model
+
+
+def frozen(which: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:
+    """A network whose batch norms stay in evaluation mode."""
+    model = make(which, params, num_classes, seed)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.train = lambda mode=True, module=module: module  # type: ignore[method-assign]
+            module.training = False
+    return model
+
+
+def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -> None:
+    recipe = TrainParams.model_validate_json((folder / "recipe.json").read_text())
+    recipe = recipe.model_copy(update={"devices": devices})
+    run.new_model = frozen
+    losses: list[float] = []
+    add = position.Position.add
+
+    def noted(self: position.Position, figures: dict[str, float]) -> None:
+        losses.append(figures["loss"])
+        add(self, figures)
+        if len(losses) == dies:
+            sys.exit(9)
+
+    position.Position.add = noted  # type: ignore[method-assign]
+    # Only the writing rank asks the clock.
+    resume.State.due = lambda self, *, epoch_ends: self.writes  # type: ignore[method-assign]
+    files = {"model_file": folder / "model", "history_file": folder / "history.csv"}
+    run.train(
+        Run("tiny", "cbam", "circle", True),  # noqa: FBT003
+        recipe,
+        0,
+        archive=archive,
+        manifest=manifest,
+        weights=None,
+        **files,
+    )
+    model = frozen(Run("tiny", "cbam", "circle", True), recipe, 6, 0).eval()  # noqa: FBT003
+    members = [line.split(",")[0] for line in manifest.read_text().splitlines()[1:]]
+    images = Images(archive, members, (32, 16), cache_mb=0)
+    device = runtime.prepare("cpu", 1)
+    embeddings = embed(model, images, ExtractParams(batch_size=5), device, label="tiny")
+    if ranks.rank() == 0:
+        torch.save(embeddings, folder / "embeddings.pt")
+        (folder / "losses.json").write_text(json.dumps(losses))
+
+
+if __name__ == "__main__":
+    paths, numbers = map(Path, sys.argv[1:4]), map(int, sys.argv[4:])
+    main(*paths, *numbers)

@@ -1,0 +1,58 @@
+"""Two processes compute what one does: losses, weights, embeddings; and they resume."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from reidpipe import checkpoint
+from reidpipe.files import digest
+from reidpipe.params import TrainParams
+
+ROOT = Path(__file__).parents[2]
+Set = tuple[Path, Path]
+
+
+@pytest.fixture
+def steps(recipe: TrainParams) -> TrainParams:
+    """Seven epochs of three steps: four identities, two images each."""
+    change = {"epochs": 7, "milestones": (6,), "images": 2, "identities": 4, "lr": 1e-4}
+    return recipe.model_copy(update=change)
+
+
+def go(folder: Path, tiny_set: Set, recipe: TrainParams, devices: int, dies: int = 0) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.json").write_text(recipe.model_dump_json(by_alias=True))
+    arguments = [folder, *tiny_set, devices, dies]
+    command = [sys.executable, "-m", "tests.training.several", *map(str, arguments)]
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run(command, **options, timeout=300, check=False)  # type: ignore[call-overload]
+    assert done.returncode == (9 if dies else 0), done.stderr
+
+
+def test_two_processes_are_one(tiny_set: Set, steps: TrainParams, tmp_path: Path) -> None:
+    for devices in (1, 2):
+        go(tmp_path / str(devices), tiny_set, steps, devices)
+    one, two = (json.loads((tmp_path / name / "losses.json").read_text()) for name in "12")
+    assert len(one) == 21
+    assert two == pytest.approx(one, rel=1e-5)
+    embeddings = [torch.load(tmp_path / n / "embeddings.pt", weights_only=True) for n in "12"]
+    assert torch.equal(*embeddings)
+    models = [checkpoint.load(tmp_path / name / "model")[0] for name in "12"]
+    for name, tensor in models[0].items():
+        torch.testing.assert_close(models[1][name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_two_processes_killed_go_on_to_the_same_bytes(
+    tiny_set: Set, steps: TrainParams, tmp_path: Path
+) -> None:
+    go(tmp_path / "a", tiny_set, steps, 2)
+    go(tmp_path / "b", tiny_set, steps, 2, dies=7)
+    assert list((tmp_path / "b/.resume").glob("*/state.safetensors"))
+    go(tmp_path / "b", tiny_set, steps, 2)
+    for name in ("model", "history.csv"):
+        assert digest(tmp_path / "a" / name) == digest(tmp_path / "b" / name)
