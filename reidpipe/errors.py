@@ -1,5 +1,6 @@
 """Errors that a user can act on: what is wrong, where, expected, found, and the fix."""
 
+import errno
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from difflib import get_close_matches
 
 USER_ERROR_STATUS = 2
 INTERRUPTED_STATUS = 130
+# No space, no quota, a file larger than the limit of the process.
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):
@@ -51,6 +54,15 @@ def reported() -> Iterator[None]:
         yield
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(USER_ERROR_STATUS) from None
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        where = error.filename or "the disk of this folder"
+        full = UserError(
+            "no room to write", where=where, found=error, fix="make room, run it again"
+        )
+        print(f"error: {full}", file=sys.stderr)
         raise SystemExit(USER_ERROR_STATUS) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

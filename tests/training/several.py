@@ -17,15 +17,16 @@ from reidpipe.data.images import Images
 from reidpipe.extraction import embed
 from reidpipe.models.reid import ReID
 from reidpipe.params import ExtractParams, TrainParams
-from reidpipe.training import position, resume, run
+from reidpipe.training import position, resume
+from reidpipe.training import run as training
 from reidpipe.training.run import Run
 
-make = run.new_model
+make = training.new_model
 
 
-def frozen(which: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:
+def frozen(run: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:
     """A network whose batch norms stay in evaluation mode."""
-    model = make(which, params, num_classes, seed)
+    model = make(run, params, num_classes, seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train = lambda mode=True, module=module: module  # type: ignore[method-assign]
@@ -36,7 +37,7 @@ def frozen(which: Run, params: TrainParams, num_classes: int, seed: int) -> ReID
 def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -> None:
     recipe = TrainParams.model_validate_json((folder / "recipe.json").read_text())
     recipe = recipe.model_copy(update={"devices": devices})
-    run.new_model = frozen
+    training.new_model = frozen
     losses: list[float] = []
     add = position.Position.add
 
@@ -50,7 +51,7 @@ def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -
     # Only the writing rank asks the clock.
     resume.State.due = lambda self, *, epoch_ends: self.writes  # type: ignore[method-assign]
     files = {"model_file": folder / "model", "history_file": folder / "history.csv"}
-    run.train(
+    training.train(
         Run("tiny", "cbam", "circle", True),  # noqa: FBT003
         recipe,
         0,
@@ -70,5 +71,5 @@ def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -
 
 
 if __name__ == "__main__":
-    paths, numbers = map(Path, sys.argv[1:4]), map(int, sys.argv[4:])
-    main(*paths, *numbers)
+    folder, archive, manifest = map(Path, sys.argv[1:4])
+    main(folder, archive, manifest, *map(int, sys.argv[4:]))

@@ -2,8 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from reidpipe.files import digest
 from reidpipe.params import TrainParams
 from reidpipe.training import position, resume
 from reidpipe.training.run import Run, train
+from tests.training.process import start
 
 OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
 Set = tuple[Path, Path]
@@ -169,41 +169,22 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert not (tmp_path / "a").exists()
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from reidpipe.params import TrainParams
-from reidpipe.training.run import Run, train
-recipe = TrainParams.model_validate_json(sys.argv[1])
-print("ready", flush=True)
-train(Run("tiny", "cbam", "circle", True), recipe, 0, archive=Path({archive!r}),
-      manifest=Path({manifest!r}), weights=None, model_file=Path("b/model.safetensors"),
-      history_file=Path("b/history.csv"))
-"""
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals
 ) -> None:
-    longer = recipe.model_copy(update={"epochs": 60})
-    script = SCRIPT.format(
-        root=str(Path(__file__).parents[2]), archive=str(tiny_set[0]), manifest=str(tiny_set[1])
-    )
-    command = [sys.executable, "-c", script, longer.model_dump_json(by_alias=True)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    process.stdout.readline()
+    longer = recipe.model_copy(update={"epochs": 20})
+    process = start(tiny_set, longer)
     while not list(Path(".resume").glob("*/state.safetensors")):
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert f"{number.name}: the state is saved" in said
     assert "Traceback" not in said
     assert not Path("b").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert start(tiny_set, longer).wait() == 0
     assert digest(Path("b/model.safetensors")) + digest(Path("b/history.csv")) == go(
         tiny_set, longer, tmp_path / "a"
     )
