@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -34,28 +35,51 @@ def _bar(label: str, total: int | None) -> Iterator[Report]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[figures]}")) as bar:
         task = bar.add_task(label, total=total, figures="")
+        pace = _Pace()
 
         def report(done: int, total: int | None = None, figures: Figures = NONE) -> None:
-            bar.update(task, completed=done, total=total, figures=_text(figures))
+            bar.update(task, completed=done, total=total, figures=f"{pace(done)} {_text(figures)}")
 
         yield report
 
 
 def _lines(label: str, whole: int | None) -> Iterator[Report]:
     last = time.monotonic()
+    pace = _Pace()
 
     def report(done: int, total: int | None = None, figures: Figures = NONE) -> None:
         nonlocal last
         end = whole if total is None else total
+        speed = pace(done)
         if done == end or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            print(
-                f"{label} {done}/{end or '?'} {_text(figures)}".rstrip(),
-                file=sys.stderr,
-                flush=True,
-            )
+            line = f"{label} {done}/{end or '?'} {speed}{pace.left(done, end)} {_text(figures)}"
+            print(line.rstrip(), file=sys.stderr, flush=True)
 
     yield report
+
+
+class _Pace:
+    """Items a second since the first report, which may be far on where a run was resumed."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._first: int | None = None
+        self._rate = 0.0
+
+    def __call__(self, done: int) -> str:
+        if self._first is None:
+            self._first, self._start = done, time.monotonic()
+            return ""
+        seconds = time.monotonic() - self._start
+        self._rate = (done - self._first) / seconds if seconds > 0 else 0.0
+        return f"{self._rate:.3g}/s"
+
+    def left(self, done: int, end: int | None) -> str:
+        """Time to go at this pace, where it is known."""
+        if not end or done >= end or self._rate <= 0:
+            return ""
+        return f", {timedelta(seconds=round((end - done) / self._rate))} left"
 
 
 def _text(figures: Figures) -> str:

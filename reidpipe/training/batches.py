@@ -65,7 +65,7 @@ class TrainingSet:
         return int(self.labels.max()) + 1
 
     def steps(self, epoch: int) -> int:
-        """Number of batches in `epoch`."""
+        """Number of batches in `epoch`: the same in every one."""
         return len(self._epoch(epoch))
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:

@@ -1,7 +1,8 @@
 """The paper's recipe: P x K batches, cross-entropy + triplet (Eq. 5), Adam, warm-up, steps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -45,30 +46,33 @@ def fit(
     scaler = torch.GradScaler(device.type, enabled=params.precision == "fp16")
     position = restore(state, model, optimiser, scaler)
     network = ranks.synchronised(model, device)
+    steps, size = data.steps(position.epoch), params.identities * params.images
+    total = params.epochs * steps * size
 
-    with noticed() as stop, progress(label, params.epochs, quiet=ranks.rank() > 0) as show:
+    with noticed() as stop, progress(label, total, quiet=ranks.rank() > 0) as show:
         while position.epoch < params.epochs:
-            steps = data.steps(position.epoch)
             for batch in data.epoch(position.epoch, first=position.step):
                 rate = learning_rate(params, position.epoch, position.step, steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
 
-                loss, figures = losses(network, batch, params, device, triplet=triplet)
-                check_finite(figures, position, data.images.members, batch)
-                optimiser.zero_grad()
-                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                scaler.step(optimiser)
-                scaler.update()
+                with memory_explained(params, device):
+                    loss, figures = losses(network, batch, params, device, triplet=triplet)
+                    check_finite(figures, position, data.images.members, batch)
+                    optimiser.zero_grad()
+                    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                    scaler.step(optimiser)
+                    scaler.update()
 
                 position.add(figures)
+                seen = (position.epoch * steps + position.step) * size
+                show(seen, figures={"epoch": position.epoch + 1, "lr": rate, **figures})
                 stopped = stop.noticed_by_any(device)
                 if stopped or state.due(epoch_ends=False):
                     keep(state, position, model, optimiser, scaler)
                 if stopped:
                     stop.leave()
             position.end_epoch(rate)
-            show(position.epoch, figures=position.history[-1])
             if position.epoch < params.epochs and state.due(epoch_ends=True):
                 keep(state, position, model, optimiser, scaler)
     return position.history
@@ -81,18 +85,15 @@ def losses(
     images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
     labels = batch.labels.to(device, non_blocking=True)
     half = AUTOCAST.get(params.precision)
-    try:
-        with torch.autocast(device.type, dtype=half, enabled=half is not None):
-            output = Output(*map(ranks.together, network(images, labels)))
-            labels = ranks.together(labels)
-            parts = joint_loss(
-                output,
-                labels,
-                label_smoothing=params.label_smoothing,
-                triplet=params.triplet if triplet else None,
-            )
-    except torch.OutOfMemoryError as error:
-        raise out_of_memory(params, device) from error
+    with torch.autocast(device.type, dtype=half, enabled=half is not None):
+        output = Output(*map(ranks.together, network(images, labels)))
+        labels = ranks.together(labels)
+        parts = joint_loss(
+            output,
+            labels,
+            label_smoothing=params.label_smoothing,
+            triplet=params.triplet if triplet else None,
+        )
     loss = torch.stack(list(parts.values())).sum()
     positive, negative = hardest(output.feature.detach().float(), labels)
     figures = {
@@ -122,12 +123,16 @@ def check_finite(
         )
 
 
-def out_of_memory(params: TrainParams, device: torch.device) -> UserError:
-    """What to lower when a batch does not fit."""
-    height, width = params.image_size
-    return UserError(
-        "the GPU's memory is full",
-        where=device,
-        found=f"{params.identities} x {params.images} of {height}x{width}, {params.precision}",
-        fix="lower train.identities (P) or train.image_size, or choose train.precision=bf16",
-    )
+@contextmanager
+def memory_explained(params: TrainParams, device: torch.device) -> Iterator[None]:
+    """Say what to lower when a step does not fit into the GPU."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        height, width = params.image_size
+        raise UserError(
+            "the GPU's memory is full",
+            where=device,
+            found=f"{params.identities} x {params.images} of {height}x{width}, {params.precision}",
+            fix="lower train.identities (P) or train.image_size, or choose train.precision=bf16",
+        ) from None

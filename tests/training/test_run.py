@@ -14,6 +14,7 @@ from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.params import TrainParams
 from reidpipe.training import position, resume
+from reidpipe.training.loop import memory_explained
 from reidpipe.training.run import Run, train
 from tests.training.process import start
 
@@ -188,6 +189,15 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     assert digest(Path("b/model.safetensors")) + digest(Path("b/history.csv")) == go(
         tiny_set, longer, tmp_path / "a"
     )
+
+
+def test_a_full_gpu_is_explained(recipe: TrainParams) -> None:
+    with (
+        pytest.raises(UserError, match="memory is full") as caught,
+        memory_explained(recipe, torch.device("cpu")),
+    ):
+        raise torch.OutOfMemoryError
+    assert "3 x 2 of 32x16, fp32" in str(caught.value)
 
 
 def test_the_model_file_says_how_to_build_the_network(
