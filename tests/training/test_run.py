@@ -47,6 +47,19 @@ def test_equal_bytes_twice_and_another_seed_differs(
     assert not any(Path(".resume").iterdir())
 
 
+def test_other_folders_and_hash_seeds_change_nothing(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes = []
+    for seed in ("0", "1"):
+        folder = tmp_path / seed
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert start(tiny_set, recipe, hash_seed=seed).wait() == 0
+        hashes.append(digest(Path("b/model.safetensors")) + digest(Path("b/history.csv")))
+    assert hashes[0] == hashes[1] == go(tiny_set, recipe, tmp_path / "here")
+
+
 def test_workers_and_the_memory_budget_change_nothing(
     tiny_set: Set, recipe: TrainParams, tmp_path: Path
 ) -> None:
