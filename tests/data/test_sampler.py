@@ -1,16 +1,24 @@
 """P x K batches: every promise of the sampler's docstring, on any labels."""
 
+import io
+import zipfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from PIL import Image
 
+from reidpipe.data.images import Images
 from reidpipe.data.sampler import batches
 from reidpipe.errors import UserError
+from reidpipe.params import load
+from reidpipe.runtime import stream
+from reidpipe.training.batches import TrainingSet
 
 
 @st.composite
@@ -82,16 +90,33 @@ def test_all_images_are_used_in_the_long_run() -> None:
     assert set(np.concatenate(rows).tolist()) == set(range(len(LABELS)))
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
-def test_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
-    expected = batches(LABELS, **SHAPE, seed=0, epoch=3)
-    rows: Dataset[int] = range(len(LABELS))  # type: ignore[assignment]
-    loader = DataLoader(
-        rows,
-        batch_sampler=[batch.tolist() for batch in expected],
-        num_workers=workers,
+@pytest.mark.parametrize("cache_mb", [0, 1])
+def test_any_number_of_workers_gives_the_same_batches(tmp_path: Path, cache_mb: int) -> None:
+    """Images as they reach the network: sampled, read, augmented."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for row in range(len(LABELS)):
+            buffer = io.BytesIO()
+            pixels = stream(0, "pixels", row).integers(0, 256, (12, 6, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(buffer, "PNG")
+            archive.writestr(f"{row}.png", buffer.getvalue())
+    names = [f"{row}.png" for row in range(len(LABELS))]
+    images = Images(tmp_path / "a.zip", names, (12, 6), cache_mb)
+    recipe = load().embedded.train.model_copy(update=SHAPE)
+    alone, one, two = (
+        list(
+            TrainingSet(images, LABELS, recipe.model_copy(update={"workers": workers}), 0).epoch(3)
+        )
+        for workers in (0, 1, 2)
     )
-    assert [batch.tolist() for batch in loader] == [batch.tolist() for batch in expected]
+    expected = batches(LABELS, **SHAPE, seed=0, epoch=3)
+    assert [batch.indices.tolist() for batch in alone] == [rows.tolist() for rows in expected]
+    for batch in alone:
+        assert batch.labels.tolist() == LABELS[batch.indices].tolist()
+    for other in (one, two):
+        for a, b in zip(alone, other, strict=True):
+            assert np.array_equal(a.indices, b.indices)
+            assert torch.equal(a.images, b.images)
+            assert torch.equal(a.labels, b.labels)
 
 
 def test_too_few_identities() -> None:

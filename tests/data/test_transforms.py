@@ -78,6 +78,16 @@ def test_an_erased_box_is_inside_and_of_the_published_area(seed: int) -> None:
     assert 0.29 < tall / wide < 3.4
 
 
+def test_erased_areas_are_spread_over_the_published_range() -> None:
+    size = (256, 128)
+    boxes = [erased_box(stream(number, "areas"), size) for number in range(2000)]
+    shares = np.array([box[2] * box[3] / (size[0] * size[1]) for box in boxes if box])
+    # Uniform between 0.02 and 0.4, but for large boxes that do not fit and are drawn again.
+    assert np.quantile(shares, 0.02) < 0.04
+    assert np.quantile(shares, 0.98) > 0.35
+    assert 0.15 < np.median(shares) < 0.22
+
+
 def test_an_image_has_the_same_fate_in_any_batch_and_order() -> None:
     batch, params = images(6), AugmentParams(flip=0.5, pad=2, erase=0.5)
     whole = augment(batch, np.arange(6), params=params, seed=1, epoch=2)

@@ -41,6 +41,25 @@ def test_output(classifier: str) -> None:
     torch.testing.assert_close(output.feature, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("classifier", ["linear", "circle", "unified"])
+def test_the_classifier_sees_the_embedding_behind_the_neck(classifier: str) -> None:
+    model = network(classifier=classifier)
+    output = model(images(), LABELS)
+    scores, logits = model.head(output.embedding, LABELS)
+    assert torch.equal(output.scores, scores)
+    assert torch.equal(output.logits, logits)
+    assert not torch.allclose(model.head(output.feature, LABELS)[1], logits)
+
+
+@pytest.mark.parametrize("classifier", ["circle", "unified"])
+def test_scores_are_cosines_without_margins(classifier: str) -> None:
+    model = network(classifier=classifier)
+    output = model(images(), LABELS)
+    weights = nn.functional.normalize(model.head.get_parameter("weight"))
+    expected = nn.functional.normalize(output.embedding) @ weights.T
+    torch.testing.assert_close(output.scores, expected)
+
+
 def test_neck_normalises_over_the_batch_without_shift() -> None:
     model = network()
     embedding = model(images(), LABELS).embedding
