@@ -45,7 +45,7 @@ def evaluate(
     Raises:
         UserError: the features cannot be evaluated (NaN, zero, no true match); nothing is written.
     """
-    device = runtime.prepare(params.device, params.threads)
+    device = runtime.prepare(params.device, params.threads, params.instructions)
     ranking, pairs = ranked(read_features(features, device), params)
     metrics = figures(ranking, params.bootstrap) | verification(pairs)
     curve = 100 * cmc(ranking, CMC_LENGTH)

@@ -27,7 +27,7 @@ def extract(
     Rows are the manifest's query (subset 0) and gallery (1) rows, in its order; embeddings are not
     normalised.
     """
-    device = runtime.prepare(params.device, params.threads)
+    device = runtime.prepare(params.device, params.threads, params.instructions)
     device = ranks.launch(device, params.devices, params.nodes)
     model, about = load_model(model_file, device)
     rows = records.read(manifest).query("subset != 'train'")

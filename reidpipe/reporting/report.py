@@ -26,7 +26,8 @@ def report(root: Path, params: Params) -> list[Table]:
         UserError: an input is missing, damaged, or of a run that is not in dvc.yaml.
     """
     # Fixed threads, as in the stages before: they change float sums.
-    prepare("cpu", params.active.evaluate.threads)
+    settings = params.active.evaluate
+    prepare("cpu", settings.threads, settings.instructions)
     printed = published.load(root / "reports/published.yaml")
     runs = load_runs(root / "dvc.yaml", params)
     results = load_results(runs, root)

@@ -45,7 +45,7 @@ def train(
     Writes the model and its history. Killed at any time and called again, it goes on where it was
     and ends with the same bytes.
     """
-    device = runtime.prepare(params.device, params.threads)
+    device = runtime.prepare(params.device, params.threads, params.instructions)
     device = ranks.launch(device, params.devices, params.nodes)
     config = {"run": asdict(run), "params": params.model_dump(mode="json"), "seed": seed}
     inputs = [archive, manifest, *([weights] if weights else [])]

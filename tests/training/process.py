@@ -19,13 +19,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(
-    tiny_set: tuple[Path, Path], recipe: TrainParams, *options: str, hash_seed: str = "random"
+    tiny_set: tuple[Path, Path], recipe: TrainParams, *options: str, **environment: str
 ) -> Any:
     """The process, in the current folder, once it is about to train."""
     arguments = [*map(str, tiny_set), recipe.model_dump_json(by_alias=True), *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.training.process", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
