@@ -1,17 +1,27 @@
-"""Read params.yaml and explain everything that is wrong with it in one message."""
+"""Read params.yaml and explain everything that is wrong with it in one message.
+
+The reader is DVC's own (YAML 1.2: `on` is a word, a key stands once), so that a stage never sees
+another value than the one that DVC tracks and puts into a command.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from reidpipe.errors import UserError, nearest
 from reidpipe.params.sections import Params, Section
 
 PARAMS_FILE = Path("params.yaml")
+
+_NOT_MAPPINGS = {"model_type", "dict_type", "model_attributes_type"}
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
 
 
 def load(path: Path = PARAMS_FILE, *, profile: str | None = None) -> Params:
@@ -21,21 +31,54 @@ def load(path: Path = PARAMS_FILE, *, profile: str | None = None) -> Params:
         UserError: every wrong key and value at once, each with its path, what is allowed, what was
             found and the nearest known key.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            "there are no parameters", where=path, fix="run from the folder that holds params.yaml"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError("the parameters are not YAML", where=path, found=error) from None
-    if profile is not None and isinstance(content, dict):
-        content = {**content, "profile": profile}
+    content = read(path)
+    if profile is not None:
+        content["profile"] = profile
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False)
     raise explained(details, content, path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What params.yaml says, unchecked.
+
+    Raises:
+        UserError: there is no such file, it is not YAML, or not a mapping.
+    """
+    try:
+        content = parsed(path.read_bytes())
+    except OSError as error:
+        raise UserError(
+            "there are no parameters",
+            where=path,
+            found=error.strerror,
+            fix="run from the folder that holds params.yaml",
+        ) from None
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise UserError("the parameters are not YAML", where=path, found=_said(error)) from None
+    if not isinstance(content, dict):
+        raise UserError(
+            "the parameters are not a mapping",
+            where=path,
+            expected=", ".join(f"{name}: ..." for name in Params.model_fields),
+            found="an empty file" if content is None else _SHORT.repr(content),
+            fix=f"git restore {path}",
+        )
+    return content
+
+
+def parsed(text: bytes) -> Any:
+    """The content of YAML 1.2, of plain values alone; a key that stands twice is an error."""
+    return YAML(typ="safe").load(text)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+    return str(error)
 
 
 def explained(details: list[ErrorDetails], content: object, path: Path) -> UserError:
@@ -55,10 +98,13 @@ def _problem(detail: ErrorDetails, content: object) -> str:
         return f"  {name}: unknown key\n    known: {', '.join(known)}" + (
             f"\n    {hint}" if hint else ""
         )
-    allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if detail["type"] == "missing":
         return f"  {name}: missing"
-    return f"  {name}: wrong value\n    allowed: {allowed}\n    found: {detail['input']!r}"
+    allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if detail["type"] in _NOT_MAPPINGS:
+        allowed = "a section, of keys and values"
+    found = _SHORT.repr(detail["input"])
+    return f"  {name}: wrong value\n    allowed: {allowed}\n    found: {found}"
 
 
 def yaml_path(loc: tuple[int | str, ...], content: object) -> list[str]:

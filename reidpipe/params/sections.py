@@ -1,7 +1,6 @@
 """The sections of params.yaml as typed, frozen models.
 
-Sections have the names of the stages that read them. YAML reads `1e-4` as a string; pydantic
-turns it into the number that was meant.
+Sections have the names of the stages that read them.
 """
 
 from pathlib import Path
@@ -11,10 +10,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
+    Strict,
+    StrictBool,
     field_validator,
     model_validator,
 )
@@ -30,13 +27,22 @@ Classifier = Literal["linear", "circle", "unified"]
 Precision = Literal["fp32", "bf16", "fp16"]
 Metric = Literal["cosine", "euclidean"]
 Instructions = Literal["native", "avx2"]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+# Strict: YAML knows numbers from words and from true, so that nothing need be guessed.
+PositiveInt = Annotated[int, Strict(), Field(gt=0)]
+NonNegativeInt = Annotated[int, Strict(), Field(ge=0)]
+PositiveFloat = Annotated[float, Strict(), Field(gt=0)]
+NonNegativeFloat = Annotated[float, Strict(), Field(ge=0)]
+Fraction = Annotated[float, Strict(), Field(ge=0, le=1)]
+People = Annotated[int, Strict(), Field(gt=0, le=100_000)]
+Cameras = Annotated[int, Strict(), Field(ge=2, le=15)]
+MD5 = Annotated[str, Field(pattern="^[0-9a-fA-F]{32}$")]
+SHA256 = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
 
 
 class Section(BaseModel):
     """Part of params.yaml: no unknown keys, no changes after reading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Counts(Section):
@@ -54,10 +60,10 @@ class SyntheticSource(Section):
 
     source: Literal["synthetic"]
     layout: Layout
-    cameras: Annotated[int, Field(ge=2, le=15)]
-    train_ids: PositiveInt
-    test_ids: PositiveInt
-    distractors: NonNegativeInt = 0
+    cameras: Cameras
+    train_ids: People
+    test_ids: People
+    distractors: Annotated[int, Strict(), Field(ge=0, le=100_000)] = 0
     """Market-1501: gallery images of no identity (0000) and, as many, of bad boxes (-1);
     DukeMTMC-reID: gallery images of people who are in no query; MSMT17 has none."""
     seed: NonNegativeInt = 0
@@ -68,9 +74,9 @@ class ArchiveSource(Section):
 
     source: Literal["archive"]
     layout: Layout
-    file: str
-    md5: str | None = None
-    sha256: str | None = None
+    file: Annotated[str, Field(min_length=1)]
+    md5: MD5 | None = None
+    sha256: SHA256 | None = None
     url: str | None = None
     use_val: bool = False
     counts: Counts | None = None
@@ -94,8 +100,8 @@ class SyntheticWeights(Section):
     """Backbone trained in the weights stage on synthetic people who are in no data set."""
 
     source: Literal["synthetic"]
-    identities: PositiveInt
-    cameras: Annotated[int, Field(ge=2, le=15)]
+    identities: People
+    cameras: Cameras
     seed: NonNegativeInt = 0
     schedule: Schedule
 
@@ -104,8 +110,8 @@ class TorchvisionWeights(Section):
     """torchvision's ImageNet file, from REIDPIPE_ARCHIVES or, where `download`, by torchvision."""
 
     source: Literal["torchvision"]
-    file: str
-    sha256: str | None = None
+    file: Annotated[str, Field(min_length=1)]
+    sha256: SHA256 | None = None
     download: bool = False
 
 
@@ -190,7 +196,7 @@ class TrainParams(Schedule):
     """Height, width in pixels."""
     identities: PositiveInt
     """P of the P x K batch."""
-    images: Annotated[int, Field(ge=2)]
+    images: Annotated[int, Strict(), Field(ge=2)]
     """K of the P x K batch."""
     label_smoothing: Fraction = 0.1
     triplet: TripletParams = TripletParams()
@@ -236,7 +242,7 @@ class BootstrapParams(Section):
     """Percentile bootstrap over queries."""
 
     samples: PositiveInt = 2000
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    confidence: Annotated[float, Strict(), Field(gt=0, lt=1)] = 0.95
     seed: NonNegativeInt = 0
 
 
@@ -274,7 +280,7 @@ class Params(Section):
     profile: Profile
     attention: str
     classifier: Classifier
-    triplet: bool
+    triplet: StrictBool  # DVC puts it into a command as it stands: --triplet or --no-triplet
     seed: NonNegativeInt
     embedded: ProfileParams
     paper: ProfileParams

@@ -11,11 +11,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from reidpipe.files import write_bytes
-from reidpipe.params.reading import PARAMS_FILE, yaml_path
+from reidpipe.params.reading import PARAMS_FILE, parsed, yaml_path
 from reidpipe.params.sections import Params
 
 
@@ -29,7 +28,7 @@ def take_back_rejected_values(path: Path = PARAMS_FILE) -> bool:
     )
     if shown.returncode != 0:
         return False
-    baseline, current = yaml.safe_load(shown.stdout), yaml.safe_load(path.read_text("utf-8"))
+    baseline, current = parsed(shown.stdout), parsed(path.read_bytes())
     if _without_rejected(current, baseline) != baseline:
         return False
     write_bytes(path, shown.stdout)

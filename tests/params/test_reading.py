@@ -33,13 +33,62 @@ def test_the_committed_file_is_valid_and_both_profiles_name_the_same_data_sets()
     assert params.active is params.embedded
 
 
-def test_yaml_reads_1e_4_as_a_string_and_it_is_a_number_here(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
-    content["embedded"]["train"]["lr"] = "1e-4"
+def committed_with(line: str, other: str, tmp_path: Path) -> Path:
+    """params.yaml as it is in git, the first `line` of it (less its comment) another."""
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
-    assert load(path).embedded.train.lr == pytest.approx(1e-4)
+    before = (ROOT / "params.yaml").read_text()
+    assert f"\n{line}" in before
+    path.write_text(before.replace(f"\n{line}", f"\n{other}", 1))
+    return path
+
+
+def test_1e_4_is_a_number_though_yaml_1_1_reads_a_string(tmp_path: Path) -> None:
+    path = committed_with("    lr: 1.0e-3", "    lr: 1e-4", tmp_path)
+    assert yaml.safe_load(path.read_text())["embedded"]["train"]["lr"] == "1e-4"
+    assert load(path).embedded.train.lr == 1e-4
+
+
+@pytest.mark.parametrize("value", ["on", "yes", "0", "1", "'true'", "maybe", "", "[true]"])
+def test_triplet_is_true_or_false_as_dvc_puts_it_into_a_command(value: str, tmp_path: Path) -> None:
+    path = committed_with("triplet: true", f"triplet: {value}", tmp_path)
+    with pytest.raises(UserError, match="triplet: wrong value\n    allowed: a valid boolean"):
+        load(path)
+
+
+@pytest.mark.parametrize("value", ["true", "1.5", "'7'", "-1", ".inf", ".nan", "1e400", "[]", "x"])
+def test_a_whole_number_is_nothing_else(value: str, tmp_path: Path) -> None:
+    path = committed_with("seed: 0", f"seed: {value}", tmp_path)
+    with pytest.raises(UserError, match="seed: wrong value"):
+        load(path)
+
+
+@pytest.mark.parametrize("value", ["true", "'0.1'", "-1", "0", ".inf", ".nan", "1e400", "[]", "x"])
+def test_a_learning_rate_is_a_finite_number_above_0(value: str, tmp_path: Path) -> None:
+    path = committed_with("    lr: 1.0e-3", f"    lr: {value}", tmp_path)
+    with pytest.raises(UserError, match=r"embedded.train.lr: wrong value"):
+        load(path)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = committed_with("seed: 0", "profile: paper\nseed: 0", tmp_path)
+    with pytest.raises(UserError, match="not YAML") as caught:
+        load(path)
+    assert 'duplicate key "profile"' in str(caught.value)
+    assert "(line " in str(caught.value)
+
+
+def test_a_wrong_value_is_shown_in_short(content: dict[str, Any], tmp_path: Path) -> None:
+    content["attention"] = "a" * 10_000
+    content["embedded"]["train"] = [["x"] * 100] * 100
+    message = refused(content, tmp_path)
+    assert len(message) < 1000
+    assert "embedded.train: wrong value\n    allowed: a section" in message
+
+
+@pytest.mark.parametrize("key", ["md5", "sha256"])
+def test_a_checksum_has_its_length(key: str, content: dict[str, Any], tmp_path: Path) -> None:
+    content["paper"]["data"]["msmt17"][key] = "123"
+    assert f"paper.data.msmt17.{key}: wrong value" in refused(content, tmp_path)
 
 
 def test_a_wrong_value_names_path_allowed_found_and_nearest(
@@ -86,12 +135,27 @@ def test_everything_wrong_is_said_at_once(content: dict[str, Any], tmp_path: Pat
     assert "seed: missing" in message
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "a: [", "\xff"])
+@pytest.mark.parametrize("text", ["", "- 1", "null", "hello"])
 def test_what_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"params|parameter"):
+    path.write_text(text)
+    with pytest.raises(UserError, match="not a mapping"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [", "\xff", "a: \0", "\ta: 1", "!!python/name:os.system", "a: " + "[" * 5000]
+)
+def test_what_is_no_yaml_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match="not YAML"):
+        load(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Is a directory"):
+        load(tmp_path)
 
 
 def test_no_file_says_where_to_run_from(tmp_path: Path) -> None:
