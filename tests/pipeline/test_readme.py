@@ -1,0 +1,46 @@
+"""What the README shows is what the pipeline wrote, and what it names is there."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+TABLE = pd.read_csv(ROOT / "reports/tables/table1.csv", dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize("method", TABLE["method"])
+def test_table_1_has_the_numbers_of_the_report(method: str) -> None:
+    row = TABLE.set_index("method").loc[method]
+    versus = with_interval(row, "mAP_vs_baseline", "mAP_vs_baseline")
+    cells = [
+        method,
+        row["rank1_paper"],
+        row["rank1_rebuilt"],
+        row["mAP_paper"],
+        with_interval(row, "mAP_rebuilt", "mAP"),
+        versus if row["mAP_vs_baseline"] else "",
+    ]
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in README.splitlines()]
+    assert cells in shown
+
+
+def with_interval(row: "pd.Series[str]", value: str, name: str) -> str:
+    return f"{row[value]} [{row[f'{name}_low']}, {row[f'{name}_high']}]"
+
+
+def test_files_that_are_named_exist() -> None:
+    names = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert names
+    for name in names:
+        assert (ROOT / name).exists(), name
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"(?:^|`)make ([a-z]+)\b", README, flags=re.MULTILINE))
+    assert {"tables", "test"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
