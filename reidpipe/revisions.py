@@ -11,6 +11,31 @@ LOCK = "dvc.lock"
 CACHE = Path(".dvc/cache/files/md5")
 
 
+def resolve(revision: str) -> str:
+    """The commit that `revision` names, as git writes it.
+
+    Raises:
+        UserError: this repository has no such commit (a shallow clone lacks the older ones).
+    """
+    command = [
+        "git",
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{revision}^{{commit}}",
+    ]
+    result = subprocess.run(command, capture_output=True, check=False, text=True)
+    if result.returncode != 0:
+        raise UserError(
+            "there is no such revision here",
+            where=revision,
+            found=result.stderr.strip(),
+            fix="git fetch (a shallow clone: git fetch --unshallow), or one that `git log` lists",
+        )
+    return result.stdout.strip()
+
+
 def show(revision: str, path: str) -> bytes:
     """Content of a file that git tracks, as it is in `revision`.
 

@@ -263,6 +263,19 @@ class ReportParams(Section):
     """Show photographs; false leaves them out everywhere."""
 
 
+class CheckParams(Section):
+    """The regression gate, `reidpipe check`."""
+
+    tolerance: dict[str, NonNegativeFloat] = {
+        "rank1": 1.0,
+        "rank5": 1.0,
+        "rank10": 1.0,
+        "mAP": 0.5,
+        "mINP": 0.5,
+    }
+    """Percentage points that a metric may lose; the others are not judged."""
+
+
 class ProfileParams(Section):
     """Everything that one profile says."""
 
@@ -282,6 +295,7 @@ class Params(Section):
     classifier: Classifier
     triplet: StrictBool  # DVC puts it into a command as it stands: --triplet or --no-triplet
     seed: NonNegativeInt
+    check: CheckParams = CheckParams()
     embedded: ProfileParams
     paper: ProfileParams
 

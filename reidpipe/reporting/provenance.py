@@ -18,7 +18,9 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
 def params_hash(params: Params) -> str:
     """SHA-256 of the active profile and the knobs, the same for equal values however written."""
-    content = params.model_dump(mode="json", by_alias=True, exclude={"embedded", "paper"})
+    # What the gate tolerates decides no number, and the report stage does not track it.
+    others = {"embedded", "paper", "check"}
+    content = params.model_dump(mode="json", by_alias=True, exclude=others)
     content["active"] = params.active.model_dump(mode="json", by_alias=True)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:LENGTH]
 

@@ -13,7 +13,7 @@ import pytest
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.models.complexity import Cost
-from reidpipe.params import Params, ProfileParams, ReportParams
+from reidpipe.params import CheckParams, Params, ProfileParams, ReportParams
 from reidpipe.reporting.costs import Costs
 from reidpipe.reporting.data_sets import counts
 from reidpipe.reporting.illustration import Illustrations, illustrate
@@ -126,6 +126,8 @@ def test_the_params_hash_follows_values_of_the_active_profile(params: Params) ->
     inactive = params.model_copy(update={"paper": without_images(params.paper)})
     active = params.model_copy(update={"embedded": without_images(params.embedded)})
     assert params_hash(inactive) == params_hash(params)
+    strict = params.model_copy(update={"check": CheckParams(tolerance={"mAP": 0})})
+    assert params_hash(strict) == params_hash(params)
     assert params_hash(active) != params_hash(params)
     assert params_hash(params.model_copy(update={"seed": 1})) != params_hash(params)
 

@@ -1,0 +1,68 @@
+"""The metrics of a git revision and of the workspace, as DVC reads them.
+
+DVC runs as a process of its own: it is no import of this package.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from reidpipe.errors import UserError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One metric in one metrics file; None where a side has no value."""
+
+    file: str
+    metric: str
+    old: Any
+    new: Any
+
+
+def pairs(revision: str) -> list[Pair]:
+    """Every metric that `revision` or the workspace has a value of, by file and name.
+
+    Raises:
+        UserError: DVC cannot tell.
+    """
+    files = dvc_json("metrics", "diff", "--all", "--json", revision)
+    return [
+        Pair(file, metric, values["old"], values["new"])
+        for file, metrics in sorted(files.items())
+        for metric, values in sorted(metrics.items())
+    ]
+
+
+def workspace() -> dict[str, dict[str, Any] | None]:
+    """Metrics of each file that dvc.yaml declares; None for one that is missing or no JSON.
+
+    `dvc metrics diff` leaves such a file out where the revision has none either, and likewise a
+    null that both sides have.
+
+    Raises:
+        UserError: DVC cannot tell.
+    """
+    shown = dvc_json("metrics", "show", "--json")
+    files = next(iter(shown.values()), {}).get("data", {})
+    return {file: content.get("data") for file, content in sorted(files.items())}
+
+
+def dvc_json(*arguments: str) -> Any:
+    """What a DVC command prints as JSON; NaN is read as the number that it stands for.
+
+    Raises:
+        UserError: the command failed; its own words are in the message.
+    """
+    command = [sys.executable, "-m", "dvc", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise UserError(
+            "DVC cannot say what the results are",
+            where=f"dvc {' '.join(arguments)}",
+            found=result.stderr.strip(),
+            fix="run from the root of the repository; dvc status names what is wrong with dvc.yaml",
+        )
+    return json.loads(result.stdout or "{}")

@@ -1,0 +1,76 @@
+"""An outcome as a table for a terminal, as Markdown for a job summary, as JSON for programs."""
+
+import json
+from dataclasses import asdict
+
+from rich.table import Table
+
+from reidpipe.check.rows import STATUS, Outcome, Row
+
+HEADER = ("run", "metric", "before", "now", "difference", "interval", "verdict")
+_HEADLINE = {
+    "ok": "passed",
+    "undecided": "passed",
+    "regression": "REGRESSION",
+    "incomparable": "COULD NOT COMPARE",
+}
+
+
+def summary(outcome: Outcome) -> str:
+    """One line that says it all."""
+    judged = [row for row in outcome.rows if row.verdict != "incomparable"]
+    changed = sum(row.old != row.new for row in judged)
+    runs = len({row.file for row in judged})
+    counts = [
+        f"{len(judged)} metrics of {runs} runs against {outcome.against}",
+        f"{changed} changed",
+        f"{len(outcome.of('regression'))} regressions",
+        f"{len(outcome.of('undecided'))} undecided",
+        f"{len(outcome.of('incomparable'))} that cannot be compared",
+    ]
+    return f"{_HEADLINE[outcome.verdict]}: {', '.join(counts)}"
+
+
+def table(outcome: Outcome) -> Table:
+    """What changed or went wrong, as rich draws it."""
+    drawn = Table(*HEADER)
+    for row in shown(outcome):
+        drawn.add_row(*_cells(row), style="bold" if STATUS[row.verdict] else "")
+    return drawn
+
+
+def markdown(outcome: Outcome) -> str:
+    """The summary, and a table of what changed or went wrong."""
+    lines = [f"**{summary(outcome)}**"]
+    if rows := shown(outcome):
+        lines += ["", _line(HEADER), "|---|---|---:|---:|---:|---|---|"]
+        lines += [_line(_cells(row)) for row in rows]
+    return "\n".join(lines)
+
+
+def document(outcome: Outcome) -> str:
+    """Everything as JSON, also what did not change."""
+    rows = [{"run": row.name, **asdict(row)} for row in outcome.rows]
+    summed_up = {"against": outcome.against, "verdict": outcome.verdict, "status": outcome.status}
+    return json.dumps({**summed_up, "rows": rows}, indent=2, allow_nan=False)
+
+
+def shown(outcome: Outcome) -> list[Row]:
+    """What changed or went wrong."""
+    return [row for row in outcome.rows if row.verdict != "ok" or row.old != row.new]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    old, new = (f"{value:.2f}" if value is not None else "" for value in (row.old, row.new))
+    difference = interval = ""
+    if row.old is not None and row.new is not None and row.verdict != "incomparable":
+        difference = f"{row.new - row.old:+.2f}"
+    if row.low is not None and row.high is not None:
+        interval = f"{row.low:+.2f} to {row.high:+.2f}"
+    verdict = f"{row.verdict}: {row.reason}" if row.reason else row.verdict
+    return row.name, row.metric, old, new, difference, interval, verdict
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    text = " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells)
+    return f"| {text} |"

@@ -1,0 +1,27 @@
+"""The command `reidpipe`: a file a command, whose heavy imports stand in its function.
+
+So --help answers at once, however long torch takes.
+"""
+
+import typer
+
+from reidpipe.cli.check import check
+from reidpipe.cli.compare import compare
+from reidpipe.cli.doctor import doctor
+from reidpipe.cli.leave_out import leave_out
+from reidpipe.errors import reported
+
+app = typer.Typer(
+    help="Person re-identification, from raw archives to tables. The pipeline is `dvc repro`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (doctor, check, compare, leave_out):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: user errors are shown without a traceback, exit status 2."""
+    with reported():
+        app()

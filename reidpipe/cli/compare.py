@@ -1,0 +1,40 @@
+"""reidpipe compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A run, or REV:RUN: the run in a git revision.")],
+    b: Annotated[str, typer.Argument(help="The run to set beside it: B - A is shown.")],
+) -> None:
+    """Compare two runs query by query, with the paired bootstrap interval of each difference.
+
+    Example: reidpipe compare market1501-baseline market1501-ours
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from reidpipe import evaluation, params
+
+    bootstrap = params.load().active.evaluate.bootstrap
+    first, second = (evaluation.read_ranking(ranking_file(name)) for name in (a, b))
+    table = Table("metric", a, b, "difference", f"{bootstrap.confidence:.0%} interval", "verdict")
+    for row in evaluation.compare(first, second, bootstrap):
+        sure = "higher" if row.low > 0 else "lower" if row.high < 0 else "undecided"
+        interval = f"{row.low:+.2f} to {row.high:+.2f}"
+        numbers = f"{row.a:.2f}", f"{row.b:.2f}", f"{row.b - row.a:+.2f}"
+        table.add_row(row.metric, *numbers, interval, sure)
+    Console().print(table)
+
+
+def ranking_file(name: str) -> Path:
+    """`RUN` in the workspace, or `REV:RUN` from the DVC cache by the lock of that revision."""
+    if ":" not in name:
+        return Path("runs") / name / "ranking.npz"
+    from reidpipe.revisions import cached
+
+    revision, run = name.split(":", 1)
+    return cached(revision, f"runs/{run}/ranking.npz")

@@ -1,0 +1,19 @@
+"""reidpipe leave-out."""
+
+from typing import Annotated
+
+import typer
+
+
+def leave_out(
+    dataset: Annotated[str, typer.Argument(help="A data set of dvc.yaml that you do not have.")],
+) -> None:
+    """Take a data set and its runs out of dvc.yaml; its table will say that it was left out.
+
+    Example: reidpipe leave-out dukemtmc (git restore dvc.yaml reports brings it back)
+    """
+    from reidpipe import leaving_out
+
+    for path in leaving_out.leave_out(dataset):
+        print(f"removed {path}")
+    print(f"{dataset} is left out; dvc repro rebuilds the rest")
