@@ -46,7 +46,8 @@ def workspace() -> dict[str, dict[str, Any] | None]:
         UserError: DVC cannot tell.
     """
     shown = dvc_json("metrics", "show", "--json")
-    files = next(iter(shown.values()), {}).get("data", {})
+    revision: dict[str, Any] = next(iter(shown.values()), {})
+    files = revision.get("data", {})
     return {file: content.get("data") for file, content in sorted(files.items())}
 
 
