@@ -26,7 +26,7 @@ TINY = {
     r"distractors: \d+": "distractors: 4",
     r"identities: 72": "identities: 6",
     r"( )epochs: \d+": r"\1epochs: 2",
-    r"- 5\n +- 6": "- 1",
+    r"- 4\n +- 5": "- 1",
     r"- 64\n    - 32": "- 32\n    - 16",
     r"identities: 16 ": "identities: 3 ",
     r"images: 4 ": "images: 2 ",
