@@ -103,6 +103,8 @@ def test_no_photograph_where_they_are_not_allowed(
     shutil.copytree(inputs.root / "reports/data", tmp_path / "reports/data")
     params = inputs.params.model_copy(update={"embedded": without_images(inputs.params.embedded)})
     private = replace(inputs, root=tmp_path, params=params)
+    (tmp_path / "reports/figures").mkdir()
+    (tmp_path / "reports/figures/ranks-market1501-ours.png").write_bytes(b"of an earlier report")
     pictures = illustrate(private, free)
     text = rendered(Content(params, printed, inputs.tables, [], free, pictures, {}))
     assert "data:image" not in text
