@@ -1,6 +1,7 @@
 """Before any test imports torch: reidpipe sets how its threads wait."""
 
 import pytest
+
 import reidpipe as reidpipe  # noqa: PLC0414
 
 
