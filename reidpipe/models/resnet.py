@@ -68,7 +68,7 @@ class Backbone(ResNet):  # type: ignore[misc]  # torchvision has no types
         super().__init__(block, depths)
         del self.avgpool, self.fc
         self.channels: int = 512 * block.expansion
-        _keep_resolution(self.layer4[0])
+        keep_resolution(self.layer4[0])
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
@@ -90,7 +90,7 @@ def width(block: Block) -> int:
     return last.num_features
 
 
-def _keep_resolution(block: Block) -> None:
+def keep_resolution(block: Block) -> None:
     strided = block.conv1 if isinstance(block, BasicBlock) else block.conv2
     for conv in (strided, block.downsample[0]):
         conv.stride = (1, 1)

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 ATTENTION = Path("reidpipe/models/attention")
 
 
-def resolved_deps() -> Iterator[tuple[str, set[Path]]]:
+def resolved_deps(root: Path) -> Iterator[tuple[str, set[Path]]]:
     """Each stage of dvc.yaml, templates resolved, with its deps relative to the root."""
-    with Repo(str(ROOT)) as repo:
+    with Repo(str(root)) as repo:
         for stage in repo.index.stages:
             deps = {Path(dep.def_path) for dep in stage.deps}
             yield stage.addressing.split(":")[-1], deps
@@ -25,17 +25,31 @@ def covered(module: Path, deps: set[Path]) -> bool:
     return module in deps or any(parent in deps for parent in module.parents)
 
 
-STAGES = dict(resolved_deps())
+def modules(script: str, root: Path) -> set[Path]:
+    """`stages/SCRIPT.py` and what it can reach, attention files aside."""
+    path = Path(f"stages/{script}.py")
+    found = {module for module in reachable(root / path, root) if module.parent != ATTENTION}
+    assert found, "the walk found nothing: it would never fail"
+    return {path, *found}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_hold_every_reachable_module(stage: str) -> None:
-    script = Path(f"stages/{stage.partition('@')[0]}.py")
-    modules = {path for path in reachable(ROOT / script, ROOT) if path.parent != ATTENTION}
-    assert script in STAGES[stage]
-    assert modules, "the walk found nothing: it would never fail"
-    missing = sorted(str(path) for path in modules if not covered(path, STAGES[stage]))
-    assert not missing
+def missing_deps(root: Path) -> dict[str, list[str]]:
+    """Modules that each stage of the repository `root` can reach and its deps miss."""
+    stages = dict(resolved_deps(root))
+    scripts = {name: name.partition("@")[0] for name in stages}
+    needed = {script: modules(script, root) for script in set(scripts.values())}
+    missing = {
+        name: sorted(str(m) for m in needed[scripts[name]] if not covered(m, deps))
+        for name, deps in stages.items()
+    }
+    return {name: found for name, found in missing.items() if found}
+
+
+STAGES = dict(resolved_deps(ROOT))
+
+
+def test_deps_hold_every_reachable_module() -> None:
+    assert missing_deps(ROOT) == {}
 
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if name.startswith("train@")])

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.archives import market, to_zip
 from tests.pipeline.clone import Clone, stages_run
+from tests.pipeline.recipes import recipe
 
 pytestmark = pytest.mark.slow
 
@@ -15,23 +17,6 @@ AFTER_OURS = sorted(
     [f"{stage}@{run}" for stage in ("train", "extract", "evaluate") for run in OURS]
     + ["params", "report"]
 )
-
-SIXTH = '''"""A module of the test's own: a learned gain for each channel."""
-
-import torch
-from torch import Tensor, nn
-
-PLACE = "block"
-
-
-class Attention(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.gain = nn.Conv2d(channels, channels, 1, groups=channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.gain(x))
-'''
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +61,26 @@ def test_a_line_of_an_attention_file_concerns_its_run_alone(clone: Clone) -> Non
 
 
 def test_a_sixth_attention_is_one_file_and_one_line(clone: Clone) -> None:
-    Path(clone.folder / "reidpipe/models/attention/gain.py").write_text(SIXTH)
-    dvc_yaml = clone.folder / "dvc.yaml"
-    lines = dvc_yaml.read_text().splitlines()
-    at = next(i for i, line in enumerate(lines) if "market1501-se:" in line)
-    added = lines[at].replace("-se:", "-gain:").replace("attention: se", "attention: gain")
-    lines.insert(at, added)
-    dvc_yaml.write_text("\n".join(lines) + "\n")
+    file, line, _ = recipe("An attention module")
+    for block in (file, line):
+        block.apply(clone.folder)
+    assert clone.state() == f" M dvc.yaml\n?? {file.path}\n"
+    assert clone.run("git", "diff", "--shortstat").stdout == " 1 file changed, 1 insertion(+)\n"
     said = clone.run("dvc", "repro").stdout
     expected = [f"{stage}@market1501-gain" for stage in ("evaluate", "extract", "train")]
     assert stages_run(said) == sorted([*expected, "report"])
-    assert (clone.folder / "reports/metrics/market1501-gain.json").exists()
+    assert "not in the paper" in clone.read("reports/tables/table1.md")
+
+
+def test_a_data_set_of_ones_own_gets_a_report(
+    clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_zip(tmp_path / "mine.zip", market(train=(2, 7, 8), test=(3, 5)))
+    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(tmp_path))
+    for block in recipe("A data set")[:3]:
+        block.apply(clone.folder)
+    said = clone.run("dvc", "repro").stdout
+    own = ["download@mine", "split@mine"]
+    own += [f"{stage}@mine-ours" for stage in ("train", "extract", "evaluate")]
+    assert stages_run(said) == sorted([*own, "params", "report"])
+    assert "mine-ours" in clone.read("reports/index.html")
