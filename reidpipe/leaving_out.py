@@ -7,11 +7,12 @@ from reidpipe.errors import UserError, nearest
 from reidpipe.files import write_text
 
 _DATASETS = re.compile(r"(?<=foreach: &datasets \[)[^\]]*(?=\])")
+_ARTIFACT = re.compile(r"^ {2}[\w-]+: \{path: runs/([\w-]+)/.*\n", re.MULTILINE)
 _RUN = re.compile(r"^ {6}([\w-]+): \{dataset: ([\w-]+),.*\n", re.MULTILINE)
 
 
 def leave_out(dataset: str, root: Path = Path()) -> list[Path]:
-    """Remove `dataset` and its runs from dvc.yaml; return the results of theirs that were removed.
+    """Remove `dataset`, its runs and models from dvc.yaml; return the result files removed.
 
     Raises:
         UserError: dvc.yaml has no such data set, or would have none left.
@@ -30,7 +31,8 @@ def leave_out(dataset: str, root: Path = Path()) -> list[Path]:
         )
     runs = [name for name, own in _RUN.findall(text) if own == dataset]
     kept = _DATASETS.sub(", ".join(name for name in known if name != dataset), text)
-    write_text(path, _RUN.sub(lambda run: "" if run[2] == dataset else run[0], kept))
+    kept = _RUN.sub(lambda run: "" if run[2] == dataset else run[0], kept)
+    write_text(path, _ARTIFACT.sub(lambda model: "" if model[1] in runs else model[0], kept))
     results = [root / f"reports/data/{dataset}.json"]
     results += [root / f"reports/metrics/{run}.json" for run in runs]
     results += [root / f"reports/cmc/{run}.csv" for run in runs]

@@ -1,4 +1,4 @@
-"""Write Tables 1-4, figures and the page."""
+"""Write Tables 1-4, the model card, figures and the page."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reidpipe.reporting.report import report
 
 def main() -> None:
     report(Path(), params.load())
-    print("wrote reports/tables, reports/figures and reports/index.html")
+    print("wrote reports/tables, reports/model_card.md, reports/figures and reports/index.html")
 
 
 if __name__ == "__main__":

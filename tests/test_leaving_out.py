@@ -22,9 +22,11 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_its_stages_runs_and_results_go_and_the_rest_stays(copy: Path) -> None:
-    before = yaml.safe_load((copy / "dvc.yaml").read_text())["stages"]
+    whole = yaml.safe_load((copy / "dvc.yaml").read_text())
     removed = leave_out("dukemtmc", copy)
-    after = yaml.safe_load((copy / "dvc.yaml").read_text())["stages"]
+    rest = yaml.safe_load((copy / "dvc.yaml").read_text())
+    assert set(whole["artifacts"]) - set(rest["artifacts"]) == {"ours-dukemtmc"}
+    before, after = whole["stages"], rest["stages"]
     assert removed == [copy / "reports/metrics/dukemtmc-ours-pretrained.json"]
     assert after["download"]["foreach"] == after["split"]["foreach"] == ["market1501", "msmt17"]
     gone = set(before["train"]["foreach"]) - set(after["train"]["foreach"])

@@ -11,6 +11,7 @@ from reidpipe.reporting.formats import write_table
 from reidpipe.reporting.illustration import illustrate
 from reidpipe.reporting.inputs import Inputs
 from reidpipe.reporting.ledger import write_claims, write_complexity
+from reidpipe.reporting.model_card import write_model_card
 from reidpipe.reporting.page import Content, write_page
 from reidpipe.reporting.paired import Pairs
 from reidpipe.reporting.provenance import provenance
@@ -20,7 +21,7 @@ from reidpipe.runtime import prepare
 
 
 def report(root: Path, params: Params) -> list[Table]:
-    """Write tables, figures and the page of the repository `root`; return Tables 1-4.
+    """Write tables, model card, figures and the page of the repository `root`; return Tables 1-4.
 
     Raises:
         UserError: an input is missing, damaged, or of a run that is not in dvc.yaml.
@@ -44,6 +45,7 @@ def report(root: Path, params: Params) -> list[Table]:
 
     inputs = Inputs(root, params, runs, results, tables)
     pictures = illustrate(inputs, costs)
+    write_model_card(inputs, root / "reports/model_card.md")
     facts = provenance(root, params, inputs.datasets)
     content = Content(params, printed, tables, checks, costs, pictures, facts)
     write_page(content, root / "reports/index.html")

@@ -23,7 +23,7 @@ from reidpipe.reporting.provenance import params_hash, versions
 from reidpipe.reporting.published import Published
 from reidpipe.reporting.report import report
 
-WRITTEN = ("reports/tables", "reports/figures", "reports/index.html")
+WRITTEN = ("reports/tables", "reports/model_card.md", "reports/figures", "reports/index.html")
 TABLES = [f"table{number}.{end}" for number in range(1, 5) for end in ("csv", "md", "tex")]
 
 
