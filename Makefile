@@ -7,7 +7,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tables test check bench images lock clean
+.PHONY: help tables test coverage check bench images lock clean
+
+FAST := not slow and not browser
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,13 +19,17 @@ tables: $(READY) ## Rebuild all results (dvc repro) and print Tables 1-4
 	@cat reports/tables/table1.md reports/tables/table2.md reports/tables/table3.md reports/tables/table4.md
 
 test: $(READY) ## Run the tests (under 10 minutes on 2 cores; .ci/run has the long ones)
-	pytest -m "not slow and not browser"
+	pytest -m "$(FAST)"
 
-check: $(READY) ## ruff, mypy, import-linter
+coverage: $(READY) ## The same tests, and the lines and branches that they miss (slower)
+	pytest -m "$(FAST)" --cov
+
+check: $(READY) ## ruff, mypy, import-linter, deptry
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
+	deptry .
 
 bench: $(READY) ## Measure every claim of speed: a JSON line each
 	@for script in benchmarks/*.py; do python $$script || exit 1; done

@@ -1,6 +1,5 @@
-"""What the README shows is what the pipeline wrote, and what it names is there."""
+"""What the README shows is what the pipeline wrote."""
 
-import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
@@ -31,18 +30,3 @@ def test_table_1_has_the_numbers_of_the_report(method: str) -> None:
 
 def with_interval(row: Mapping[Hashable, str], value: str, name: str) -> str:
     return f"{row[value]} [{row[f'{name}_low']}, {row[f'{name}_high']}]"
-
-
-def test_files_that_are_named_exist() -> None:
-    names = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert names
-    for name in names:
-        assert (ROOT / name).exists(), name
-
-
-def test_make_targets_that_are_named_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"(?:^|`)make ([a-z]+)\b", README, flags=re.MULTILINE))
-    assert {"tables", "test"} <= targets
-    for target in targets:
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
