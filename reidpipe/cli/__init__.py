@@ -9,6 +9,7 @@ from reidpipe.cli.check import check
 from reidpipe.cli.compare import compare
 from reidpipe.cli.doctor import doctor
 from reidpipe.cli.leave_out import leave_out
+from reidpipe.cli.search import search
 from reidpipe.errors import reported
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, check, compare, leave_out):
+for command in (doctor, check, compare, search, leave_out):
     app.command()(command)
 
 
