@@ -11,31 +11,18 @@ from PIL import Image
 from torch import Tensor
 from typer.testing import CliRunner
 
-from reidpipe import checkpoint
 from reidpipe.cli import app
 from reidpipe.data.transforms import normalise
 from reidpipe.errors import UserError
 from reidpipe.extraction import load_model
-from reidpipe.models.initial import initialise
-from reidpipe.models.reid import ReID
-from reidpipe.params import CircleParams, load
+from reidpipe.params import load
 from reidpipe.reporting.rank_list import HEIGHT, NEUTRAL, WIDTH, strip
-from reidpipe.runtime import stream, torch_stream
 from reidpipe.search import Found, search
+from tests.trained import SIZE, photograph, trained
 
 ROOT = Path(__file__).parents[1]
-SIZE = (32, 16)
 PROFILE = load(ROOT / "params.yaml").embedded
 NAMES = [f"camera{number % 2}/{number}.png" for number in range(7)]
-
-
-def saved(number: int) -> bytes:
-    """Noise of a colour of its own, larger than what the model sees."""
-    colour = stream("colour", number).integers(0, 200, 3)
-    noise = stream("noise", number).integers(0, 56, (50, 21, 3))
-    buffer = io.BytesIO()
-    Image.fromarray((colour + noise).astype(np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture(autouse=True)
@@ -44,23 +31,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     Path("params.yaml").symlink_to(ROOT / "params.yaml")
-    model = ReID(
-        backbone="resnet18",
-        attention="none",
-        attention_options={},
-        classifier="linear",
-        circle=CircleParams(),
-        num_classes=3,
-    )
-    initialise(model, torch_stream(0, "weights"))
-    about = {**model.about(), "image_size": SIZE, "run": "mine"}
-    checkpoint.save(Path("runs/mine/model.safetensors"), model.state_dict(), about)
+    trained(Path("runs/mine/model.safetensors"))
     with zipfile.ZipFile("gallery.zip", "w") as zipped:
         for number, name in enumerate(NAMES):
             Path("gallery", name).parent.mkdir(parents=True, exist_ok=True)
-            Path("gallery", name).write_bytes(saved(number))
-            zipped.writestr(name, saved(number))
-    Path("who.png").write_bytes(saved(3))
+            Path("gallery", name).write_bytes(photograph(number))
+            zipped.writestr(name, photograph(number))
+    Path("who.png").write_bytes(photograph(3))
 
 
 def found(gallery: str = "gallery", query: str = "who.png", top: int = 10) -> Found:
@@ -81,10 +58,10 @@ def embedded(contents: list[bytes]) -> Tensor:
 
 def test_matches_are_in_the_order_of_the_models_distances() -> None:
     result = found()
-    by_name = dict(zip(NAMES, [saved(number) for number in range(len(NAMES))], strict=True))
+    by_name = dict(zip(NAMES, [photograph(number) for number in range(len(NAMES))], strict=True))
     names = sorted(by_name)
     gallery = embedded([by_name[name] for name in names])
-    distance = 1 - gallery @ embedded([saved(3)])[0]
+    distance = 1 - gallery @ embedded([photograph(3)])[0]
     order = distance.argsort(stable=True).tolist()
     assert [match.name for match in result.matches] == [names[index] for index in order]
     assert [match.distance for match in result.matches] == pytest.approx(
@@ -101,14 +78,14 @@ def test_a_zip_is_searched_as_a_folder_is() -> None:
 
 def test_an_image_of_the_gallery_is_no_match_of_itself() -> None:
     result = found(query=NAMES[3])
-    assert result.query == saved(3)
+    assert result.query == photograph(3)
     assert NAMES[3] not in [match.name for match in result.matches]
     assert result.matches == found().matches[1:]
 
 
 def test_equal_images_stand_by_name_and_top_bounds_the_list() -> None:
     for name in ("z.png", "a.PNG"):
-        Path("gallery", name).write_bytes(saved(3))
+        Path("gallery", name).write_bytes(photograph(3))
     assert [match.name for match in found(top=3).matches] == ["a.PNG", NAMES[3], "z.png"]
 
 
@@ -120,7 +97,7 @@ def test_files_that_are_no_images_are_counted() -> None:
 
 def test_every_broken_image_is_named() -> None:
     for name in ("one.png", "two.png"):
-        Path("gallery", name).write_bytes(saved(1)[:200])
+        Path("gallery", name).write_bytes(photograph(1)[:200])
     with pytest.raises(UserError, match="truncated") as caught:
         found()
     assert "one.png" in str(caught.value)
@@ -171,7 +148,7 @@ def test_an_unknown_run_and_a_picture_that_is_no_png_are_refused() -> None:
 
 
 def test_a_strip_marks_nothing_as_right_or_wrong() -> None:
-    images = [Image.open(io.BytesIO(saved(number))) for number in range(3)]
+    images = [Image.open(io.BytesIO(photograph(number))) for number in range(3)]
     pixels = np.asarray(strip(images[0], images[1:])).reshape(-1, 3)
     grey = tuple(int(NEUTRAL[place : place + 2], 16) for place in (1, 3, 5))
     assert (pixels == grey).all(axis=1).any()

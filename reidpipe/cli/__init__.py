@@ -8,6 +8,7 @@ import typer
 from reidpipe.cli.check import check
 from reidpipe.cli.compare import compare
 from reidpipe.cli.doctor import doctor
+from reidpipe.cli.export import export
 from reidpipe.cli.leave_out import leave_out
 from reidpipe.cli.search import search
 from reidpipe.errors import reported
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, check, compare, search, leave_out):
+for command in (doctor, check, compare, search, export, leave_out):
     app.command()(command)
 
 

@@ -1,8 +1,9 @@
-"""The model file of a run that a command names."""
+"""The files of a run that a command names."""
 
 from pathlib import Path
 
 from reidpipe.errors import UserError, nearest
+from reidpipe.params import Params
 
 RUNS = Path("runs")
 
@@ -22,3 +23,23 @@ def model_file(run: str) -> Path:
             fix=nearest(run, known),
         )
     return RUNS / run / "model.safetensors"
+
+
+def data_set(run: str, params: Params) -> tuple[Path, Path]:
+    """The zip and the manifest that `run` is evaluated on.
+
+    Raises:
+        UserError: dvc.yaml has no such run.
+    """
+    from reidpipe.reporting.experiment import load_runs
+
+    runs = load_runs(Path("dvc.yaml"), params)
+    if run not in runs:
+        raise UserError(
+            f"there is no run {run!r}",
+            where="dvc.yaml: stages.train.foreach",
+            expected=", ".join(runs),
+            fix=nearest(run, runs),
+        )
+    name = runs[run].dataset
+    return Path(f"data/raw/{name}.zip"), Path(f"data/splits/{name}.csv")
