@@ -11,6 +11,7 @@ from reidpipe.cli.doctor import doctor
 from reidpipe.cli.export import export
 from reidpipe.cli.leave_out import leave_out
 from reidpipe.cli.search import search
+from reidpipe.cli.seeds import seeds
 from reidpipe.errors import reported
 
 app = typer.Typer(
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, check, compare, search, export, leave_out):
+for command in (doctor, check, compare, seeds, search, export, leave_out):
     app.command()(command)
 
 
