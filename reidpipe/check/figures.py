@@ -30,16 +30,14 @@ def pairs(revision: str) -> list[Pair]:
     ]
 
 
-def workspace() -> dict[str, dict[str, Any] | None]:
-    """Metrics of each file that dvc.yaml declares; None for one that is missing or no JSON.
+def unreadable() -> list[str]:
+    """Metrics files of dvc.yaml that are missing in the workspace, no JSON, or without a number.
 
-    `dvc metrics diff` leaves such a file out where the revision has none either, and likewise a
-    null that both sides have.
+    `dvc metrics diff` leaves such a file out where the revision has none either.
 
     Raises:
         UserError: DVC cannot tell.
     """
     shown = dvc_json("metrics", "show", "--json")
-    revision: dict[str, Any] = next(iter(shown.values()), {})
-    files = revision.get("data", {})
-    return {file: content.get("data") for file, content in sorted(files.items())}
+    revision: dict[str, Any] = next(iter(shown.values()), {"data": {}})
+    return sorted(file for file, content in revision["data"].items() if not content.get("data"))
