@@ -22,6 +22,7 @@ def entry(
     code: str = "aa",
     run: str = "ours",
     report: str = "11",
+    unused: float = 1.0,
 ) -> Entry:
     """One experiment as `dvc exp show --json` has it."""
     files = {
@@ -31,9 +32,11 @@ def entry(
         "reports/published.yaml": report,
         "runs/ours/model.safetensors": f"model of {name}",
     }
+    profile = {"profile": "embedded", "embedded": {"train": {"lr": 0.1}}}
+    other = {"paper": {"train": {"lr": unused}}, "check": {"tolerance": {"mAP": unused}}}
     data = {
         "params": {
-            "params.yaml": {"data": {"seed": seed, "attention": attention, "train": {"lr": 0.1}}},
+            "params.yaml": {"data": {"seed": seed, "attention": attention, **other, **profile}},
             "reports/runs.yaml": {"data": {"stages": {"train": {"foreach": {"ours": {"a": 1}}}}}},
         },
         "metrics": {
@@ -90,8 +93,8 @@ def test_other_code_is_another_setting_too() -> None:
     ]
 
 
-def test_what_stages_make_and_what_the_report_alone_reads_tell_nothing_apart() -> None:
-    (row,) = found(entry("a", 0, 40.0), entry("b", 1, 41.0, report="22"))
+def test_what_no_result_depends_on_tells_nothing_apart() -> None:
+    (row,) = found(entry("a", 0, 40.0), entry("b", 1, 41.0, report="22", unused=2.0))
     assert len(row.values) == 2
 
 

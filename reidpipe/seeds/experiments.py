@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from reidpipe.dvc_process import dvc_json
+from reidpipe.params.sections import Profile
 
 SEED = "seed"
+PROFILES = get_args(Profile)
+NO_RESULT = {"check"}
+"""Sections of params.yaml that decide no result, as does the profile that is not chosen."""
 _RESULTS = PurePosixPath("reports/metrics")
 _PARAMS = "params.yaml"
 
@@ -19,7 +23,7 @@ class Experiment:
     name: str
     seed: int
     settings: Mapping[str, str]
-    """Every other parameter that a stage reads, by its path in the file."""
+    """Every other parameter that results depend on, by its path in the file."""
     sources: Mapping[str, str]
     """Checksums of code and other files that no stage makes: they set results apart, too."""
     metrics: Mapping[str, Mapping[str, Any]]
@@ -32,7 +36,8 @@ def experiments() -> list[Experiment]:
     Raises:
         UserError: DVC cannot tell.
     """
-    shown = dvc_json("exp", "show", "--json", "--param-deps", "--hide-workspace")
+    # Not --param-deps: DVC applies it to experiments and not to their commit.
+    shown = dvc_json("exp", "show", "--json", "--hide-workspace")
     return list(finished(shown))
 
 
@@ -47,7 +52,7 @@ def finished(shown: list[Any]) -> Iterator[Experiment]:
 
 def _experiment(entry: Mapping[str, Any]) -> Experiment | None:
     data = entry["data"] or {}
-    settings = {
+    everything = {
         key: repr(value)
         for file, content in data.get("params", {}).items()
         for key, value in _flat(content.get("data") or {}, "" if file == _PARAMS else f"{file}:")
@@ -57,9 +62,11 @@ def _experiment(entry: Mapping[str, Any]) -> Experiment | None:
         for file, content in data.get("metrics", {}).items()
         if PurePosixPath(file).parent == _RESULTS and content.get("data")
     }
-    if SEED not in settings or not metrics:
+    if SEED not in everything or not metrics:
         return None
-    seed = int(settings.pop(SEED))
+    seed = int(everything.pop(SEED))
+    others = NO_RESULT | {name for name in PROFILES if repr(name) != everything.get("profile")}
+    settings = {key: value for key, value in everything.items() if key.split(".")[0] not in others}
     return Experiment(entry["name"] or entry["rev"][:7], seed, settings, _sources(data), metrics)
 
 
