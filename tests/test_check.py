@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,48 @@ def nothing() -> None:
     run("git", "commit", "-qam", "no metric")
 
 
+def null_on_both_sides() -> None:
+    changed(mAP=None)
+    run("git", "commit", "-qam", "null")
+
+
+def all_null() -> None:
+    write(RUN_ONE, {"mAP": None})
+    run("git", "commit", "-qam", "nulls")
+
+
+def nan_before() -> None:
+    changed(mAP=float("nan"))
+    run("git", "commit", "-qam", "NaN")
+    changed(mAP=45.0)
+
+
+def removed() -> None:
+    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[two]"))
+
+
+def never_evaluated() -> None:
+    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[one, two, three]"))
+
+
+def unknown_metric() -> None:
+    path = Path("params.yaml")
+    path.write_text(path.read_text().replace("{rank1: 1.0", "{rnak1: 1.0"))
+
+
+def other_queries() -> None:
+    results("one", PRECISION - 0.02)
+    found = replace(ranking(PRECISION - 0.02), query=np.arange(1, 201))
+    write_ranking(Path("runs/one/ranking.npz"), found)
+
+
+def broken_ranking() -> None:
+    results("one", PRECISION - 0.02)
+    Path("runs/one/ranking.npz").write_bytes(b"PK")
+
+
 ODD: dict[str, tuple[Callable[[], None], str]] = {
-    "missing file": (missing, "missing"),
+    "missing file": (missing, "missing, not JSON"),
     "not JSON": (no_json, "not JSON"),
     "extra run": (extra, "extra"),
     "null": (lambda: changed(mAP=None), "null"),
@@ -196,6 +237,14 @@ ODD: dict[str, tuple[Callable[[], None], str]] = {
     "text": (lambda: changed(mAP="high"), "text"),
     "other profile": (other_profile, "profile embedded in HEAD, paper in the workspace"),
     "nothing to compare": (nothing, "nothing to compare"),
+    "null on both sides": (null_on_both_sides, "missing or null on both sides"),
+    "nothing but null": (all_null, "without a number"),
+    "NaN before": (nan_before, "not a finite number in HEAD"),
+    "removed run": (removed, "missing: only HEAD has it"),
+    "run never evaluated": (never_evaluated, "missing, not JSON"),
+    "unknown metric": (unknown_metric, "did you mean 'rank1'"),
+    "other queries": (other_queries, "different queries"),
+    "broken ranking": (broken_ranking, "not a ranking that reidpipe wrote"),
 }
 
 
@@ -206,6 +255,27 @@ def test_what_cannot_be_compared_is_named(case: str) -> None:
     found = outcome()
     assert found.status == 2, rendering.markdown(found)
     assert any(reason in row.reason for row in found.of("incomparable"))
+
+
+def test_a_lost_file_is_named_once() -> None:
+    missing()
+    assert [row.name for row in outcome().of("incomparable")] == ["one"]
+
+
+def test_a_regression_is_certain_whatever_else_is_missing() -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    changed(mAP=old - 2)
+    Path("reports/metrics/two.json").unlink()
+    found = outcome()
+    assert found.status == 1
+    assert [row.name for row in found.of("incomparable")] == ["two"]
+
+
+def test_a_ranking_of_other_results_says_nothing_about_chance() -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    changed(mAP=old - 2)
+    (row,) = outcome().of("regression")
+    assert row.high is None
 
 
 def test_a_revision_that_is_not_here() -> None:

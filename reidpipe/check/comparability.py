@@ -4,12 +4,12 @@ A value that one side lacks, a number that is none, another test set, another pr
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import yaml
 
-from reidpipe.check.figures import Pair, workspace
+from reidpipe.check.figures import Pair
 from reidpipe.check.rows import Row
 from reidpipe.revisions import show
 
@@ -34,18 +34,13 @@ def other_profile(revision: str, profile: str) -> Iterator[Row]:
         yield Row("params.yaml", "incomparable", reason)
 
 
-def unreadable() -> Iterator[Row]:
-    """Files of the workspace that are missing or no JSON, and nulls.
+def absent(file: str, metrics: Iterable[str]) -> Iterator[Row]:
+    """A row for each of `metrics`, which other runs have and this one has on neither side.
 
-    `dvc metrics diff` is silent about them where the revision has nothing else.
+    `dvc metrics diff` is silent about a null that both sides have.
     """
-    for file, metrics in workspace().items():
-        if metrics is None:
-            yield Row(file, "incomparable", "missing in the workspace, or not JSON")
-            continue
-        nulls = sorted(metric for metric, value in metrics.items() if value is None)
-        for metric in nulls:
-            yield Row(file, "incomparable", "null in the workspace", metric)
+    for metric in sorted(metrics):
+        yield Row(file, "incomparable", "missing or null on both sides", metric)
 
 
 def one_sided(file: str, own: Sequence[Pair], revision: str) -> Row | None:

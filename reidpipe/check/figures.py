@@ -1,15 +1,9 @@
-"""The metrics of a git revision and of the workspace, as DVC reads them.
+"""The metrics of a git revision and of the workspace, as DVC reads them."""
 
-DVC runs as a process of its own: it is no import of this package.
-"""
-
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
-from reidpipe.errors import UserError
+from reidpipe.dvc_process import dvc_json
 
 
 @dataclass(frozen=True)
@@ -36,34 +30,14 @@ def pairs(revision: str) -> list[Pair]:
     ]
 
 
-def workspace() -> dict[str, dict[str, Any] | None]:
-    """Metrics of each file that dvc.yaml declares; None for one that is missing or no JSON.
+def unreadable() -> list[str]:
+    """Metrics files of dvc.yaml that are missing in the workspace, no JSON, or without a number.
 
-    `dvc metrics diff` leaves such a file out where the revision has none either, and likewise a
-    null that both sides have.
+    `dvc metrics diff` leaves such a file out where the revision has none either.
 
     Raises:
         UserError: DVC cannot tell.
     """
     shown = dvc_json("metrics", "show", "--json")
-    revision: dict[str, Any] = next(iter(shown.values()), {})
-    files = revision.get("data", {})
-    return {file: content.get("data") for file, content in sorted(files.items())}
-
-
-def dvc_json(*arguments: str) -> Any:
-    """What a DVC command prints as JSON; NaN is read as the number that it stands for.
-
-    Raises:
-        UserError: the command failed; its own words are in the message.
-    """
-    command = [sys.executable, "-m", "dvc", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise UserError(
-            "DVC cannot say what the results are",
-            where=f"dvc {' '.join(arguments)}",
-            found=result.stderr.strip(),
-            fix="run from the root of the repository; dvc status names what is wrong with dvc.yaml",
-        )
-    return json.loads(result.stdout or "{}")
+    revision: dict[str, Any] = next(iter(shown.values()), {"data": {}})
+    return sorted(file for file, content in revision["data"].items() if not content.get("data"))

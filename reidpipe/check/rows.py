@@ -29,10 +29,14 @@ class Row:
         return name_of(self.file)
 
 
+def is_run(file: str) -> bool:
+    """Whether a file holds the metrics of a run."""
+    return PurePosixPath(file).parent == _RESULTS
+
+
 def name_of(file: str) -> str:
     """The run whose metrics a file holds, or the file where it is none of a run."""
-    path = PurePosixPath(file)
-    return path.stem if path.parent == _RESULTS else file
+    return PurePosixPath(file).stem if is_run(file) else file
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from reidpipe.check import chance, comparability
-from reidpipe.check.figures import Pair, pairs
-from reidpipe.check.rows import Outcome, Row, Verdict, name_of
+from reidpipe.check.figures import Pair, pairs, unreadable
+from reidpipe.check.rows import Outcome, Row, Verdict, is_run, name_of
 from reidpipe.errors import UserError, nearest
 from reidpipe.params import Params
 from reidpipe.revisions import resolve
@@ -27,7 +27,11 @@ def check(revision: str, params: Params) -> Outcome:
     resolve(revision)
     rows = list(comparability.other_profile(revision, params.profile))
     if not rows:
-        rows = [*comparability.unreadable(), *_judged(pairs(revision), revision, params)]
+        lost = unreadable()
+        reason = "missing, not JSON or without a number in the workspace"
+        rows = [Row(file, "incomparable", reason) for file in lost]
+        readable = [pair for pair in pairs(revision) if pair.file not in lost]
+        rows += _judged(readable, revision, params)
     return Outcome(revision, tuple(rows))
 
 
@@ -41,7 +45,11 @@ def _judged(found: Sequence[Pair], revision: str, params: Params) -> Iterator[Ro
         reason = f"no run has this metric; {nearest(metric, known)}".rstrip("; ")
         yield Row("params.yaml: check.tolerance", "incomparable", reason, metric)
     for file, own in groupby(found, key=lambda pair: pair.file):
-        yield from _of_file(file, list(own), revision, params)
+        present = list(own)
+        if is_run(file):
+            gone = known & tolerance.keys() - {pair.metric for pair in present}
+            yield from comparability.absent(file, gone)
+        yield from _of_file(file, present, revision, params)
 
 
 def _of_file(file: str, own: Sequence[Pair], revision: str, params: Params) -> Iterator[Row]:

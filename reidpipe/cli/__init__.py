@@ -8,7 +8,10 @@ import typer
 from reidpipe.cli.check import check
 from reidpipe.cli.compare import compare
 from reidpipe.cli.doctor import doctor
+from reidpipe.cli.export import export
 from reidpipe.cli.leave_out import leave_out
+from reidpipe.cli.search import search
+from reidpipe.cli.seeds import seeds
 from reidpipe.errors import reported
 
 app = typer.Typer(
@@ -17,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, check, compare, leave_out):
+for command in (doctor, check, compare, seeds, search, export, leave_out):
     app.command()(command)
 
 

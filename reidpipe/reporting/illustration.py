@@ -1,6 +1,5 @@
 """All pictures of the report: drawn, written to reports/figures, and handed to the page."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from reidpipe.reporting.drawing import Drawing
 from reidpipe.reporting.embedding_map import draw_map, embedding_map
 from reidpipe.reporting.error_figures import condition_bars, heat_map
 from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.pictures import data_uri
+from reidpipe.reporting.pictures import data_uri, png
 from reidpipe.reporting.published import DATASETS
 from reidpipe.reporting.retrieval import (
     OURS,
@@ -140,6 +139,4 @@ def _described(inputs: Inputs, name: str, folder: Path) -> Described:
 
 
 def _write(path: Path, image: Image.Image) -> None:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, png(image))

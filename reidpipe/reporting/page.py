@@ -10,12 +10,13 @@ from markupsafe import Markup
 
 from reidpipe.files import write_text
 from reidpipe.params import Params
-from reidpipe.reporting import formats
+from reidpipe.reporting import formats, seeds
 from reidpipe.reporting.claims import Check, published_detail, rebuilt_detail
 from reidpipe.reporting.costs import Costs
 from reidpipe.reporting.illustration import Illustrations
 from reidpipe.reporting.ledger import COUNTING, READING, SIZES
 from reidpipe.reporting.published import LABELS, Published
+from reidpipe.reporting.seeds import SeedTable
 from reidpipe.reporting.tables import Table, setup, warning
 
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
@@ -32,6 +33,7 @@ class Content:
     costs: Costs
     pictures: Illustrations
     provenance: dict[str, str]
+    seeds: Sequence[SeedTable] = ()
 
 
 def write_page(content: Content, path: Path) -> None:
@@ -70,4 +72,6 @@ def rendered(content: Content) -> str:
         setup=setup(content.params),
         counting=COUNTING,
         reading=f"{READING} {SIZES}",
+        reading_seeds=seeds.READING,
+        outdated=seeds.OUTDATED,
     )

@@ -46,6 +46,12 @@ class DataSet:
         return image.resize((width, HEIGHT), Image.Resampling.BICUBIC)
 
 
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def data_uri(image: Image.Image) -> str:
     """The image as text that a page can carry: JPEG, or WebP where parts are transparent."""
     kind = "webp" if image.mode == "RGBA" else "jpeg"

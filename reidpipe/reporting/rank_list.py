@@ -88,24 +88,35 @@ def _drawn(one: RankList, data: DataSet) -> Image.Image:
     step = WIDTH + GAP
     image = Image.new("RGB", (step * (SHOWN + 1) + 3 * GAP, 2 * (HEIGHT + GAP) + 2 * GAP), "white")
     middle = (image.height - HEIGHT) // 2
-    _paste(image, one.probe, data, (GAP, middle))
+    _paste(image, data.picture(one.probe.shot), one.probe.correct, (GAP, middle))
     for row, tiles in enumerate((one.ranked, one.matches)):
         for column, tile in enumerate(tiles):
             place = step * (column + 1) + 2 * GAP, GAP + row * (HEIGHT + GAP)
-            _paste(image, tile, data, place)
+            _paste(image, data.picture(tile.shot), tile.correct, place)
     return image
 
 
-def _paste(image: Image.Image, tile: Tile, data: DataSet, place: tuple[int, int]) -> None:
+def strip(probe: Image.Image, ranked: Sequence[Image.Image]) -> Image.Image:
+    """A probe and what was retrieved for it where nobody knows who is who: nothing is marked."""
+    step = WIDTH + GAP
+    image = Image.new("RGB", (step * (len(ranked) + 1) + 3 * GAP, HEIGHT + 2 * GAP), "white")
+    _paste(image, probe, None, (GAP, GAP))
+    for column, picture in enumerate(ranked, start=1):
+        _paste(image, picture, None, (step * column + 2 * GAP, GAP))
+    return image
+
+
+def _paste(
+    image: Image.Image, picture: Image.Image, correct: bool | None, place: tuple[int, int]
+) -> None:
     left, top = place
-    picture = data.picture(tile.shot).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    image.paste(picture, place)
-    colour = NEUTRAL if tile.correct is None else CORRECT if tile.correct else WRONG
+    image.paste(picture.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), place)
+    colour = NEUTRAL if correct is None else CORRECT if correct else WRONG
     draw = ImageDraw.Draw(image)
     box = left - BORDER // 2, top - BORDER // 2, left + WIDTH + 1, top + HEIGHT + 1
     draw.rectangle(box, outline=colour, width=BORDER)
-    if tile.correct is not None:
-        _mark(draw, left + WIDTH - 17, top + HEIGHT - 17, correct=tile.correct, colour=colour)
+    if correct is not None:
+        _mark(draw, left + WIDTH - 17, top + HEIGHT - 17, correct=correct, colour=colour)
 
 
 def _mark(draw: ImageDraw.ImageDraw, x: int, y: int, *, correct: bool, colour: str) -> None:

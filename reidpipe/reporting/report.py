@@ -16,6 +16,7 @@ from reidpipe.reporting.page import Content, write_page
 from reidpipe.reporting.paired import Pairs
 from reidpipe.reporting.provenance import provenance
 from reidpipe.reporting.results import load_results
+from reidpipe.reporting.seeds import seed_tables, write_seeds
 from reidpipe.reporting.tables import Table, build_tables, warning
 from reidpipe.runtime import prepare
 
@@ -42,11 +43,13 @@ def report(root: Path, params: Params) -> list[Table]:
         write_table(table, folder)
     write_claims(checks, printed, warning(params), folder)
     write_complexity(tables[0], costs, folder)
+    scatter = seed_tables(root / "reports/seeds", results, params.seed)
+    write_seeds(scatter, folder)
 
     inputs = Inputs(root, params, runs, results, tables)
     pictures = illustrate(inputs, costs)
     write_model_card(inputs, root / "reports/model_card.md")
     facts = provenance(root, params, inputs.datasets)
-    content = Content(params, printed, tables, checks, costs, pictures, facts)
+    content = Content(params, printed, tables, checks, costs, pictures, facts, scatter)
     write_page(content, root / "reports/index.html")
     return tables

@@ -1,0 +1,1 @@
+"""How far a metric scatters over experiments that differ in their seed alone."""
