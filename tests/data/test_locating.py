@@ -61,7 +61,7 @@ def test_checksums_are_compared_or_found(archives: Path) -> None:
     assert locating.verify(path, source()) == sha256
     assert locating.verify(path, source(md5=md5)) is None
     assert locating.verify(path, source(md5=md5.upper(), sha256=sha256)) is None
-    for wrong in (source(md5=sha256), source(md5=md5, sha256=md5)):
+    for wrong in (source(md5=sha256[:32]), source(md5=md5, sha256=md5 * 2)):
         with pytest.raises(UserError, match="checksum") as caught:
             locating.verify(path, wrong)
         assert md5 in str(caught.value)
@@ -73,14 +73,14 @@ def test_a_wrong_fetched_file_is_removed(archives: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"content")
     with pytest.raises(UserError, match="checksum"):
-        locating.verify(path, source(md5="0"))
+        locating.verify(path, source(md5="0" * 32))
     assert not path.exists()
 
 
 def test_a_folder_has_no_checksum(archives: Path) -> None:
     assert locating.verify(archives, source()) is None
     with pytest.raises(UserError, match="found:    a folder"):
-        locating.verify(archives, source(md5="0"))
+        locating.verify(archives, source(md5="0" * 32))
 
 
 def test_an_unknown_data_set_has_a_nearest(archives: Path) -> None:

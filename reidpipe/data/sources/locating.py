@@ -56,7 +56,8 @@ def find(source: ArchiveSource, report: Report | None = None) -> Path:
         expected=f"{source.file} in the folder that {ENVIRONMENT} names",
         found=", ".join(there[:20]) or "an empty folder, or none",
         fix=nearest(Path(source.file).name, there)
-        or f"set {ENVIRONMENT}; docs/datasets.md says where each data set comes from",
+        or f"put it there, or set {ENVIRONMENT} to the folder that holds it\n"
+        "docs/datasets.md says where it comes from; reidpipe leave-out does without it",
     )
 
 
