@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tables test check bench lock clean
+.PHONY: help tables test check bench images lock clean
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: $(READY) ## ruff, mypy, import-linter
 
 bench: $(READY) ## Measure every claim of speed: a JSON line each
 	@for script in benchmarks/*.py; do python $$script || exit 1; done
+
+images: $(READY) ## Redraw the README's pictures from reports/figures (synthetic people only)
+	python docs/images/draw.py
 
 lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \

@@ -11,6 +11,7 @@ from reidpipe.reporting.tables import Row, Table
 
 LINES = 18
 """Labels that fit one above the other."""
+CHEAP = 0.01
 
 
 def cost_scatter(table: Table, costs: Costs) -> Drawing:
@@ -34,10 +35,15 @@ def cost_scatter(table: Table, costs: Costs) -> Drawing:
             "cost",
             figure,
             f"mAP against GFLOPs: {', '.join(spoken)}.",
-            "What a variant gains for what it costs. Bars are the bootstrap intervals of mAP. The "
-            "paper argues for ECA by its cost; counted like this, SE, ECA and CBAM are all "
-            "nearly free.",
+            "What a variant gains for what it costs. Bars are the bootstrap intervals of mAP. "
+            f"Within {CHEAP:.0%} of the cheapest: {', '.join(_cheap(points))}.",
         )
+
+
+def _cheap(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Variants whose operations are about the fewest."""
+    least = min(cost for cost, _ in points.values())
+    return [name for name, (cost, _) in points.items() if cost <= (1 + CHEAP) * least]
 
 
 def _bounds(row: Row) -> list[float]:

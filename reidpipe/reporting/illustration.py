@@ -50,6 +50,9 @@ class Illustrations:
 def illustrate(inputs: Inputs, costs: Costs) -> Illustrations:
     """Draw everything; photographs only where the parameters allow them."""
     folder = inputs.root / "reports/figures"
+    # A photograph of an earlier report must not stay beside a page that leaves them out.
+    for photograph in folder.glob("*.png"):
+        photograph.unlink()
     lists = rank_lists(inputs)
     found = Illustrations(
         curves=_curves(inputs, costs),

@@ -1,5 +1,6 @@
 """One self-contained HTML page from what the other modules drew."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from reidpipe.reporting.illustration import Illustrations
 from reidpipe.reporting.ledger import COUNTING, READING, SIZES
 from reidpipe.reporting.published import LABELS, Published
 from reidpipe.reporting.tables import Table, setup, warning
+
+_MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ def write_page(content: Content, path: Path) -> None:
     write_text(path, rendered(content))
 
 
+def minus(text: str) -> str:
+    """The sign before a number as typographers and screen readers want it."""
+    return _MINUS.sub("\N{MINUS SIGN}", text)
+
+
 def rendered(content: Content) -> str:
     """The page as text: style, script, figures and photographs are all inside it."""
     environment = Environment(
@@ -45,9 +53,9 @@ def rendered(content: Content) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "minus": minus,
         "points": formats.points,
         "span": formats.span,
-        "versus": formats.versus,
         "csv": formats.comma_separated,
         "latex": formats.latex,
         "published_detail": published_detail,

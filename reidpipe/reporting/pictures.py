@@ -12,8 +12,6 @@ from PIL import Image
 from reidpipe.data import archive, records
 
 HEIGHT, QUALITY = 128, 82
-EMPTY = "#cdd1d5"
-"""Colour of an empty place: neither glaring on a dark page nor a hole in a light one."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +46,24 @@ class DataSet:
         return image.resize((width, HEIGHT), Image.Resampling.BICUBIC)
 
 
-def jpeg(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
-
-
 def data_uri(image: Image.Image) -> str:
-    """The image as text that a page can carry."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg(image)).decode()
+    """The image as text that a page can carry: JPEG, or WebP where parts are transparent."""
+    kind = "webp" if image.mode == "RGBA" else "jpeg"
+    buffer = io.BytesIO()
+    image.save(buffer, kind, quality=QUALITY)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def sheet(rows: Sequence[Sequence[Image.Image | None]], cell: tuple[int, int]) -> Image.Image:
-    """Images of one size in a grid, `cell` = (width, height); None leaves a place empty."""
+    """RGBA: images of one size in a grid, `cell` = (width, height).
+
+    None leaves a place transparent: right on a light page and on a dark one.
+    """
     width, height = cell
     gap = 3
     columns = max(len(row) for row in rows)
     size = columns * (width + gap) + gap, len(rows) * (height + gap) + gap
-    grid = Image.new("RGB", size, EMPTY)
+    grid = Image.new("RGBA", size)
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
             if image:

@@ -18,7 +18,7 @@ from reidpipe.reporting.costs import Costs
 from reidpipe.reporting.data_sets import counts
 from reidpipe.reporting.illustration import Illustrations, illustrate
 from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.page import Content, rendered
+from reidpipe.reporting.page import Content, minus, rendered
 from reidpipe.reporting.provenance import params_hash, versions
 from reidpipe.reporting.published import Published
 from reidpipe.reporting.report import report
@@ -103,6 +103,8 @@ def test_no_photograph_where_they_are_not_allowed(
     shutil.copytree(inputs.root / "reports/data", tmp_path / "reports/data")
     params = inputs.params.model_copy(update={"embedded": without_images(inputs.params.embedded)})
     private = replace(inputs, root=tmp_path, params=params)
+    (tmp_path / "reports/figures").mkdir()
+    (tmp_path / "reports/figures/ranks-market1501-ours.png").write_bytes(b"of an earlier report")
     pictures = illustrate(private, free)
     text = rendered(Content(params, printed, inputs.tables, [], free, pictures, {}))
     assert "data:image" not in text
@@ -120,6 +122,30 @@ def test_text_is_escaped(inputs: Inputs, printed: Published, free: Costs) -> Non
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "&lt;b&gt;" in text
+
+
+@pytest.mark.parametrize(
+    ("plain", "printed"),
+    [
+        ("-0.42", "\u22120.42"),
+        (
+            "Rank-5 of Market-1501 -0.03 [-0.10, +0.04]",
+            "Rank-5 of Market-1501 \u22120.03 [\u22120.10, +0.04]",
+        ),
+        ("79.70 - 65.05", "79.70 - 65.05"),
+        ("-", "-"),
+    ],
+)
+def test_a_minus_is_a_sign_not_a_hyphen(plain: str, printed: str) -> None:
+    assert minus(plain) == printed
+
+
+def test_the_page_marks_signs_and_copies_plain_text(reported: Path) -> None:
+    text = (reported / "reports/index.html").read_text()
+    cells = re.findall(r'<td data-value="(-[^"]*)">([^<]*)</td>', text)
+    assert cells
+    assert all(shown == minus(value) != value for value, shown in cells)
+    assert "\u2212" not in "".join(re.findall(r'data-copy="([^"]*)"', text))
 
 
 def test_the_params_hash_follows_values_of_the_active_profile(params: Params) -> None:
