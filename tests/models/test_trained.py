@@ -50,7 +50,6 @@ def test_what_was_saved_comes_back_ready_to_embed(
         ({"backbone": "resnet50"}, "size mismatch"),
         ({"attention": "foo"}, "foo"),
         ({"attention": "..x"}, "No module"),
-        ({"attention": "se", "attention_options": {"x": 1}}, "unexpected keyword"),
         ({"circle": {"scale": -1}}, "scale"),
         ({"num_classes": 3}, "size mismatch for head.weight"),
         ({"num_classes": "x"}, "TypeError"),
