@@ -48,7 +48,7 @@ def clean(clone: Clone) -> None:
 
 def test_two_repros_from_scratch_give_equal_bytes(twins: list[Clone]) -> None:
     locks = [clone.read("dvc.lock") for clone in twins]
-    assert locks[0].count("runs/") > 100
+    assert locks[0].count("train@") == 11
     assert locks[0] == locks[1]
     tables = [clone.read("reports/tables/table1.csv") for clone in twins]
     assert tables[0] == tables[1]
