@@ -130,13 +130,15 @@ def _table(
     ]
     baseline = source.row(source.baseline).run if source.baseline else None
     rows = [_row(row, source, results, baseline, pairs) for row in (*source.rows, *extra)]
+    # Where nothing is published, nothing can be taken for comparable.
+    caution = warning(params) if source.rows else ""
     return Table(
         id=source.id,
         title=source.title,
         dataset=source.dataset,
         columns=source.columns,
         rows=tuple(rows),
-        notes=tuple(filter(None, (warning(params), _left_out(source, rows), setup(params)))),
+        notes=tuple(filter(None, (caution, _left_out(source, rows), setup(params)))),
         profile=params.profile,
         baseline=source.baseline,
     )
