@@ -130,8 +130,7 @@ def _table(
     ]
     baseline = source.row(source.baseline).run if source.baseline else None
     rows = [_row(row, source, results, baseline, pairs) for row in (*source.rows, *extra)]
-    # Where nothing is published, nothing can be taken for comparable.
-    caution = warning(params) if source.rows else ""
+    caution = warning(params) if source.rows else ""  # else there is nothing to compare with
     return Table(
         id=source.id,
         title=source.title,

@@ -57,10 +57,9 @@ def test_an_own_file_comes_before_a_url(archives: Path) -> None:
 def test_another_url_is_fetched_though_the_file_has_the_same_name(
     archives: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = []
-    monkeypatch.setattr(locating, "fetch", lambda url, path, _: places.append(path) or path)
-    for url in ("https://a/set.zip", "https://b/set.zip", "https://a/set.zip"):
-        locating.find(source(url=url))
+    monkeypatch.setattr(locating, "fetch", lambda url, path, _: path)
+    urls = ("https://a/set.zip", "https://b/set.zip", "https://a/set.zip")
+    places = [locating.find(source(url=url)) for url in urls]
     assert places[0] == places[2] != places[1]
     assert {path.name for path in places} == {"set.zip"}
 
