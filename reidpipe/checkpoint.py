@@ -39,7 +39,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(
             "a weights or features file is missing", where=path, fix="dvc repro (or dvc pull)"
         ) from None
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
         raise UserError(
             "not a safetensors file that reidpipe wrote",
             where=path,

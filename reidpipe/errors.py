@@ -10,6 +10,7 @@ USER_ERROR_STATUS = 2
 INTERRUPTED_STATUS = 130
 # No space, no quota, a file larger than the limit of the process.
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_USABLE = (errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(Exception):
@@ -56,14 +57,22 @@ def reported() -> Iterator[None]:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(USER_ERROR_STATUS) from None
     except OSError as error:
-        if error.errno not in _DISK_FULL:
+        if not (known := _of_the_machine(error)):
             raise
-        where = error.filename or "the disk of this folder"
-        full = UserError(
-            "no room to write", where=where, found=error, fix="make room, run it again"
-        )
-        print(f"error: {full}", file=sys.stderr)
+        print(f"error: {known}", file=sys.stderr)
         raise SystemExit(USER_ERROR_STATUS) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(INTERRUPTED_STATUS) from None
+
+
+def _of_the_machine(error: OSError) -> UserError | None:
+    """What a user can mend though no stage foresaw it; else it is our mistake, with a traceback."""
+    where = error.filename or "the disk of this folder"
+    if error.errno in _DISK_FULL:
+        fix = "make room, run it again"
+        return UserError("no room to write", where=where, found=error, fix=fix)
+    if error.errno in _NOT_USABLE:
+        fix = "it should be a file that you may read and write"
+        return UserError("a file cannot be used", where=where, found=error.strerror, fix=fix)
+    return None

@@ -1,7 +1,8 @@
 """From features to figures: rank, count, and say how sure the figures are."""
 
 import io
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from reidpipe.params import BootstrapParams, EvaluateParams
 RANKS = (1, 5, 10, 20)
 FALSE_POSITIVE_RATES = ("1e-4", "1e-3", "1e-2")
 CMC_LENGTH = 50
+# What numpy raises on a file that is no npz, a damaged one, or one of other arrays.
+_NOT_NPZ = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,26 @@ def read_features(path: Path, device: torch.device) -> Features:
         UserError: it is no features file, or the gallery does not follow the queries.
     """
     tensors, _ = checkpoint.load(path)
-    missing = {"embedding", "pid", "camid", "subset"} - tensors.keys()
-    if missing:
-        raise UserError("not a features file", where=path, found=f"no {', '.join(sorted(missing))}")
+    _check_features(tensors, path)
     if (tensors["subset"][1:] < tensors["subset"][:-1]).any():
         raise UserError("the gallery does not follow the queries", where=path, fix="extract again")
     embedding, pid, camid = (tensors[name].to(device) for name in ("embedding", "pid", "camid"))
     return Features(embedding, Labels(pid, camid), int((tensors["subset"] == 0).sum()))
+
+
+def _check_features(tensors: Mapping[str, Tensor], path: Path) -> None:
+    found = {name: f"{str(t.dtype)[6:]} {list(t.shape)}" for name, t in tensors.items()}
+    rows, width = (*tensors.get("embedding", torch.empty(0)).shape, 0, 0)[:2]
+    expected = {"embedding": f"float32 [{rows}, {width}]", "pid": f"int64 [{rows}]"}
+    expected |= {"camid": expected["pid"], "subset": f"uint8 [{rows}]"}
+    if found != expected or (tensors["subset"] > 1).any():
+        raise UserError(
+            "not a features file",
+            where=path,
+            expected=f"{expected}, subset 0 (query) or 1 (gallery)",
+            found=found,
+            fix="delete it and run dvc repro",
+        )
 
 
 def ranked(features: Features, params: EvaluateParams) -> tuple[Ranking, Pairs]:
@@ -143,7 +159,7 @@ def read_ranking(path: Path) -> Ranking:
             content = {field.name: arrays[field.name] for field in fields(Ranking)}
     except FileNotFoundError:
         raise UserError("a ranking is missing", where=path, fix="dvc repro evaluate") from None
-    except (ValueError, KeyError, OSError) as error:
+    except _NOT_NPZ as error:
         raise UserError("not a ranking that reidpipe wrote", where=path, found=error) from None
     return Ranking(**content | {"num_query": int(content["num_query"])})
 

@@ -1,7 +1,6 @@
 """Embeddings of the query and gallery images of one data set by one trained model."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
 from reidpipe.models.reid import ReID, on_device
+from reidpipe.models.trained import load
 from reidpipe.params import ExtractParams
 from reidpipe.progress import progress
 
@@ -29,27 +29,19 @@ def extract(
     """
     device = runtime.prepare(params.device, params.threads, params.instructions)
     device = ranks.launch(device, params.devices, params.nodes)
-    model, about = load_model(model_file, device)
+    trained = load(model_file)
+    model = on_device(trained.model, device)
     rows = records.read(manifest).query("subset != 'train'")
-    height, width = about["image_size"]
     # Nothing is kept: every image is looked at once.
-    images = Images(archive, rows["member"].tolist(), (height, width), cache_mb=0)
+    images = Images(archive, rows["member"].tolist(), trained.image_size, cache_mb=0)
     tensors = {
-        "embedding": embed(model, images, params, device, label=about["run"]),
+        "embedding": embed(model, images, params, device, label=trained.run),
         "pid": torch.tensor(rows["pid"].to_numpy()),
         "camid": torch.tensor(rows["camid"].to_numpy()),
         "subset": torch.tensor(rows["subset"].map(SUBSETS).to_numpy(), dtype=torch.uint8),
     }
     if ranks.rank() == 0:
-        checkpoint.save(out, tensors, {"run": about["run"], "flip": params.flip})
-
-
-def load_model(path: Path, device: torch.device) -> tuple[ReID, dict[str, Any]]:
-    """A trained model, ready to embed, and what its file says about it."""
-    tensors, about = checkpoint.load(path)
-    model = ReID.from_about(about)
-    model.load_state_dict(tensors)
-    return on_device(model, device).eval(), about
+        checkpoint.save(out, tensors, {"run": trained.run, "flip": params.flip})
 
 
 @torch.inference_mode()

@@ -52,7 +52,8 @@ def test_missing_truncated_and_foreign_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:-1])
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign")
     torch.save({"a": 1}, tmp_path / "pickled")
-    for name in ("x", "foreign", "pickled"):
+    (tmp_path / "folder").mkdir()
+    for name in ("x", "foreign", "pickled", "folder"):
         with pytest.raises(UserError, match="not a safetensors file that reidpipe wrote") as caught:
             checkpoint.load(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)

@@ -1,4 +1,4 @@
-"""The command line: help without torch, runs compared, a machine examined."""
+"""The command line: help without torch, runs compared."""
 
 import subprocess
 import sys
@@ -6,17 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from reidpipe import doctor
 from reidpipe.cli import app
 from reidpipe.errors import UserError
 from reidpipe.evaluation import write_ranking
 from reidpipe.metrics.ranking import Ranking
-from reidpipe.params import load
 from reidpipe.runtime import stream
 
 ROOT = Path(__file__).parents[1]
@@ -103,36 +100,6 @@ def test_compare_refuses_other_queries_and_missing_runs(folder: Path) -> None:
     assert isinstance(different.exception, UserError)
     missing = runner.invoke(app, ["compare", "a", "none"])
     assert isinstance(missing.exception, UserError)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "step_cost", lambda *_: (0.5, 1.0))
-
-
-@pytest.mark.usefixtures("quick")
-def test_doctor_finds_the_embedded_profile_fit() -> None:
-    result = runner.invoke(app, ["doctor"])
-    assert result.exit_code == 0, result.output
-    assert "NO" not in result.output
-    assert "market1501-ours" in result.output
-
-
-@pytest.mark.usefixtures("quick")
-def test_doctor_on_a_machine_with_nothing_says_what_is_missing() -> None:
-    result = runner.invoke(app, ["doctor", "--profile", "paper"])
-    assert result.exit_code == 1
-    for archive in ("Market-1501-v15.09.15.zip", "DukeMTMC-reID.zip", "MSMT17_V1.tar.gz"):
-        assert archive in result.output
-    assert "REIDPIPE_ARCHIVES" in result.output
-    assert "days" in result.output or " h" in result.output
-
-
-def test_doctor_measures_real_steps() -> None:
-    params = load(ROOT / "params.yaml").embedded.train
-    seconds, memory = doctor.step_cost("eca", params, torch.device("cpu"))
-    assert seconds > 0
-    assert 0.1 < memory < 1
 
 
 def test_an_unknown_profile_is_a_parameter_error() -> None:

@@ -128,6 +128,22 @@ def without_camid(content: dict[str, Tensor]) -> None:
     del content["camid"]
 
 
+def with_other_subsets(content: dict[str, Tensor]) -> None:
+    content["subset"][-1] = 2
+
+
+def with_other_pids(content: dict[str, Tensor]) -> None:
+    content["pid"] = content["pid"].float()
+
+
+def with_fewer_pids(content: dict[str, Tensor]) -> None:
+    content["pid"] = content["pid"][:3]
+
+
+def with_flat_embeddings(content: dict[str, Tensor]) -> None:
+    content["embedding"] = content["embedding"].flatten()
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -136,7 +152,11 @@ def without_camid(content: dict[str, Tensor]) -> None:
         (with_one_camera, "no query has a true match(.|\n)*90 queries(.|\n)*1 camera"),
         (without_gallery, "there are no gallery images"),
         (out_of_order, "the gallery does not follow the queries"),
-        (without_camid, "not a features file(.|\n)*no camid"),
+        (without_camid, "not a features file"),
+        (with_other_subsets, "not a features file"),
+        (with_other_pids, "not a features file(.|\n)*'pid': 'float32"),
+        (with_fewer_pids, "not a features file(.|\n)*'pid': 'int64 .3."),
+        (with_flat_embeddings, "not a features file(.|\n)*'embedding': 'float32 .13800."),
     ],
 )
 def test_bad_features_write_nothing(tmp_path: Path, spoil: object, message: str) -> None:
@@ -178,8 +198,10 @@ def test_compare_refuses_other_queries(tmp_path: Path) -> None:
 
 def test_a_broken_ranking_is_named(tmp_path: Path) -> None:
     (tmp_path / "short.npz").write_bytes(b"PK")
+    (tmp_path / "empty.npz").write_bytes(b"")
+    (tmp_path / "zip.npz").write_bytes(b"PK\x03\x04" + bytes(99))
     np.savez(tmp_path / "other.npz", query=np.arange(3))
-    for name in ("short.npz", "other.npz"):
+    for name in ("short.npz", "empty.npz", "zip.npz", "other.npz"):
         with pytest.raises(UserError, match="not a ranking"):
             evaluation.read_ranking(tmp_path / name)
     with pytest.raises(UserError, match="missing"):

@@ -13,9 +13,10 @@ from torch import Tensor
 from reidpipe import checkpoint
 from reidpipe.data.transforms import normalise
 from reidpipe.errors import UserError
-from reidpipe.extraction import extract, load_model
+from reidpipe.extraction import extract
 from reidpipe.models.initial import initialise
 from reidpipe.models.reid import ReID
+from reidpipe.models.trained import load
 from reidpipe.params import AttentionParams, CircleParams, ExtractParams
 from reidpipe.runtime import stream
 
@@ -73,7 +74,7 @@ def extracted(folder: Path, tmp_path: Path, params: ExtractParams = PARAMS) -> d
 
 def embedded(folder: Path, images: Tensor) -> Tensor:
     """Embeddings of whole images at once, in eval mode."""
-    model, _ = load_model(folder / "model.safetensors", torch.device("cpu"))
+    model = load(folder / "model.safetensors").model
     with torch.no_grad():
         return model.embed(images)
 

@@ -1,8 +1,18 @@
 """reidpipe doctor."""
 
-from typing import Annotated
+import shutil
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from reidpipe.doctor import Finding
+
+ITEM = 28
+"""Columns; the longest run of dvc.yaml has 26."""
+_NARROW = 60
 
 
 def doctor(
@@ -12,24 +22,41 @@ def doctor(
 ) -> None:
     """Say whether this machine can run a profile, what is missing, and how long it would take.
 
+    Exit status: 0 when it can, 1 when something is missing.
+
     Example: reidpipe doctor --profile paper
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from reidpipe import params
     from reidpipe.doctor import examine
 
     chosen = params.load(profile=profile or None)
-    table = Table("", "item", "found", "what to do", title=f"profile {chosen.profile}")
-    sick = False
-    for finding in examine(chosen):
-        table.add_row(
-            "ok" if finding.fine else "NO",
-            finding.item,
-            finding.found,
-            "" if finding.fine else finding.fix,
-        )
-        sick |= not finding.fine
-    Console().print(table)
-    raise typer.Exit(1 if sick else 0)
+    print(f"profile {chosen.profile}\n")
+    missing = []
+    for finding in examine(chosen):  # each line as soon as it is known: steps take seconds
+        print(*lines(finding), sep="\n", flush=True)
+        missing += [] if finding.fine else [finding.item]
+    print()
+    print(folded(f"not ready: {', '.join(missing)}" if missing else "ready", "", " " * 11))
+    raise typer.Exit(1 if missing else 0)
+
+
+def lines(finding: "Finding") -> Iterator[str]:
+    """The finding, and its fix below."""
+    start = f"{'ok' if finding.fine else 'NO'}  {finding.item:<{ITEM}}"
+    indent = " " * len(start)
+    yield folded(finding.found, start, indent)
+    if not finding.fine:
+        for line in finding.fix.splitlines():
+            yield folded(line, indent + "-> ", indent + "   ")
+
+
+def folded(text: str, first: str, others: str) -> str:
+    """As wide as the terminal; paths stay whole, to be copied."""
+    return textwrap.fill(
+        text,
+        max(_NARROW, shutil.get_terminal_size().columns),
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

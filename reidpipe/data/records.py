@@ -32,18 +32,31 @@ def read(manifest: Path) -> pd.DataFrame:
         raise UserError(
             "a manifest is missing", where=manifest, fix="dvc repro (or dvc pull)"
         ) from None
-    except ValueError as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise _not_a_manifest(manifest, error) from None
-    if tuple(table.columns) != COLUMNS or not table["subset"].isin(SUBSETS).all():
-        raise _not_a_manifest(manifest, ", ".join(table.columns))
+    if found := _unlike(table):
+        raise _not_a_manifest(manifest, found)
     return table
+
+
+def _unlike(table: pd.DataFrame) -> str:
+    """What sets a table apart from one that `rows` makes."""
+    if tuple(table.columns) != COLUMNS:
+        return ", ".join(table.columns)
+    if other := sorted(set(table["subset"]) - set(SUBSETS)):
+        return f"subset {other[0][:40]!r}"
+    labels = sorted(set(table["label"][table["subset"] == "train"]))
+    if not labels or labels != list(range(len(labels))):
+        return f"{len(labels)} labels in train, from {min(labels, default=None)} on"
+    return ""
 
 
 def _not_a_manifest(path: Path, found: object) -> UserError:
     return UserError(
         "not a manifest that reidpipe wrote",
         where=path,
-        expected=f"columns {', '.join(COLUMNS)}; subset one of {', '.join(SUBSETS)}",
+        expected=f"columns {', '.join(COLUMNS)}; subset one of {', '.join(SUBSETS)}; "
+        "labels of train from 0 on",
         found=found,
         fix="delete it and run dvc repro",
     )

@@ -18,7 +18,6 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reidpipe import checkpoint
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
 from reidpipe.models.attention.cbam import SpatialGate
@@ -35,15 +34,6 @@ class Looks:
     grad_cam: Map
     gates: dict[str, Map]
     """Spatial gate of the last block of each stage of CBAM networks, by the stage's name."""
-
-
-def load_model(path: Path) -> tuple[ReID, tuple[int, int]]:
-    """A trained network on the CPU, in evaluation mode, and the (height, width) it takes."""
-    tensors, about = checkpoint.load(path)
-    model = ReID.from_about(about)
-    model.load_state_dict(tensors)
-    height, width = about["image_size"]
-    return model.eval(), (height, width)
 
 
 def looks(model: ReID, images: Tensor) -> Looks:

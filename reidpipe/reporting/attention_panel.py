@@ -8,7 +8,8 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from reidpipe.reporting.attention_maps import load_model, looks, overlaid, pair
+from reidpipe.models.trained import load
+from reidpipe.reporting.attention_maps import looks, overlaid, pair
 from reidpipe.reporting.pictures import DataSet, Shot, data_uri, sheet
 
 Panel = dict[str, Image.Image]
@@ -44,7 +45,7 @@ def panels(data: DataSet, probes: Sequence[Probe], models: Mapping[str, Path]) -
         for probe in probes
     ]
     for name, path in models.items():
-        model, size = load_model(path)
+        model, size, _ = load(path)
         for probe, row in zip(probes, rows, strict=True):
             members = probe.shot.member, probe.match.member
             seen = looks(model, pair(data.zipped, members, size))

@@ -1,5 +1,6 @@
 """The paper's numbers and claims, typed; they keep the digits that the paper prints."""
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Self
@@ -94,6 +95,26 @@ class Published(_Section):
 
     def table(self, name: str) -> PublishedTable:
         return next(table for table in self.tables if table.id == name)
+
+
+def unpublished(
+    tables: Sequence[PublishedTable], kinds: Iterable[tuple[str, bool]]
+) -> list[PublishedTable]:
+    """A table without rows for each (data set, pretrained) of `kinds` that no table is about."""
+    known = {(table.dataset, table.pretrained) for table in tables}
+    others = [kind for kind in dict.fromkeys(kinds) if kind not in known]
+    return [
+        PublishedTable(
+            id=f"table{number}",
+            title=f"Runs on {DATASETS.get(dataset, dataset)}, "
+            f"{'with' if pretrained else 'without'} pre-training",
+            dataset=dataset,
+            pretrained=pretrained,
+            columns=("rank1", "rank5", "rank10", "mAP"),
+            rows=(),
+        )
+        for number, (dataset, pretrained) in enumerate(others, start=len(tables) + 1)
+    ]
 
 
 def load(path: Path) -> Published:

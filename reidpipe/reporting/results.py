@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def _load(name: str, root: Path) -> Result:
         ranking = _ranking(root / f"runs/{name}/ranking.npz")
     except FileNotFoundError as error:
         raise UserError("a result is missing", where=error.filename, fix=FIX) from None
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
         raise UserError("a result cannot be read", where=name, found=error, fix=FIX) from None
     return Result(metrics, cmc, ranking)
 

@@ -8,7 +8,14 @@ from typing import Literal
 from reidpipe.params import Params
 from reidpipe.reporting.experiment import Run
 from reidpipe.reporting.paired import Difference, Pairs
-from reidpipe.reporting.published import DATASETS, LABELS, Published, PublishedRow, PublishedTable
+from reidpipe.reporting.published import (
+    DATASETS,
+    LABELS,
+    Published,
+    PublishedRow,
+    PublishedTable,
+    unpublished,
+)
 from reidpipe.reporting.results import Result
 
 Status = Literal["rebuilt", "cited", "left out", "not in the paper"]
@@ -99,8 +106,13 @@ def build_tables(
     params: Params,
     pairs: Pairs,
 ) -> list[Table]:
-    """Tables 1-4 in the paper's order, each row of the paper and each run that the paper lacks."""
-    return [_table(table, runs, results, params, pairs) for table in published.tables]
+    """Tables 1-4 in the paper's order, each row of the paper and each run that the paper lacks.
+
+    Runs on other data sets, or from another start, follow in tables of their own, from 5 on.
+    """
+    others = unpublished(published.tables, ((run.dataset, run.pretrained) for run in runs.values()))
+    sources = (*published.tables, *others)
+    return [_table(table, runs, results, params, pairs) for table in sources]
 
 
 def _table(
@@ -118,13 +130,14 @@ def _table(
     ]
     baseline = source.row(source.baseline).run if source.baseline else None
     rows = [_row(row, source, results, baseline, pairs) for row in (*source.rows, *extra)]
+    caution = warning(params) if source.rows else ""  # else there is nothing to compare with
     return Table(
         id=source.id,
         title=source.title,
         dataset=source.dataset,
         columns=source.columns,
         rows=tuple(rows),
-        notes=tuple(filter(None, (warning(params), _left_out(source, rows), setup(params)))),
+        notes=tuple(filter(None, (caution, _left_out(source, rows), setup(params)))),
         profile=params.profile,
         baseline=source.baseline,
     )

@@ -54,6 +54,16 @@ def test_an_own_file_comes_before_a_url(archives: Path) -> None:
     assert locating.find(source(url="http://127.0.0.1:9/")) == archives / "set.zip"
 
 
+def test_another_url_is_fetched_though_the_file_has_the_same_name(
+    archives: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locating, "fetch", lambda url, path, _: path)
+    urls = ("https://a/set.zip", "https://b/set.zip", "https://a/set.zip")
+    places = [locating.find(source(url=url)) for url in urls]
+    assert places[0] == places[2] != places[1]
+    assert {path.name for path in places} == {"set.zip"}
+
+
 def test_checksums_are_compared_or_found(archives: Path) -> None:
     path = archives / "set.zip"
     path.write_bytes(b"content")

@@ -145,6 +145,11 @@ def test_a_missing_or_foreign_manifest_is_refused(tmp_path: Path) -> None:
         "a,b\n1,2\n",
         "member,pid,camid,subset,label\nx,1,1,val,0\n",
         "member,pid,camid,subset,label\nx,one,1,train,0\n",
+        f"member,pid,camid,subset,label\nx,{10**30},1,train,0\n",
+        "member,pid,camid,subset,label\n",
+        "member,pid,camid,subset,label\nx,1,1,query,-1\n",
+        "member,pid,camid,subset,label\nx,1,1,train,-1\n",
+        f"member,pid,camid,subset,label\nx,1,1,train,0\ny,2,1,train,{10**15}\n",
     ):
         path.write_text(text)
         with pytest.raises(UserError, match="not a manifest"):

@@ -57,15 +57,14 @@ def settings(archives: Path) -> list[str]:
     return [part for pair in pairs for part in ("-S", pair)]
 
 
+@pytest.fixture
+def clone(twins: list[Clone], tmp_path: Path) -> Clone:
+    return twins[0].copy(tmp_path / "clone")
+
+
 def test_paper_and_back(
-    archives: Path,
-    settings: list[str],
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    archives: Path, settings: list[str], clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clone = Clone(tmp_path_factory.mktemp("paper") / "clone")
-    clone.run("dvc", "repro")
-    clone.commit("embedded")
     embedded = clone.read("dvc.lock")
     monkeypatch.setenv("REIDPIPE_ARCHIVES", str(archives))
 
@@ -73,22 +72,20 @@ def test_paper_and_back(
     assert len([name for name in stages_run(said) if name.startswith("train@")]) == 11
     for number in (1, 2, 3, 4):
         table = clone.read(f"reports/tables/table{number}.md")
+        assert "Profile paper: resnet50, 256x128 pixels, 1 epochs" in table
         assert "synthetic" not in table.lower()
-    assert "resnet50" in clone.read("reports/tables/complexity.md").lower()
+    assert clone.read("dvc.lock") != embedded
 
-    clone.run("git", "reset", "-q", "--hard")
-    clone.run("dvc", "checkout", "-q")
+    clone.run("git", "checkout", "params.yaml")
     back = clone.run("dvc", "repro").stdout
-    assert stages_run(back) == []
+    assert set(stages_run(back)) <= {"params", "report"}, "all else is in DVC's cache"
     assert clone.read("dvc.lock") == embedded
+    assert clone.state() == ""
 
 
-def test_a_missing_archive_explains_itself(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clone = Clone(tmp_path_factory.mktemp("none") / "clone")
-    empty = tmp_path_factory.mktemp("empty")
-    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(empty))
+def test_a_missing_archive_explains_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = Clone(tmp_path / "clone")
+    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(tmp_path / "none"))
     result = clone.run("dvc", "exp", "run", "-S", "profile=paper", check=False)
     assert result.returncode != 0
     assert "an archive is missing" in result.stderr

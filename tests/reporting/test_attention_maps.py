@@ -7,14 +7,15 @@ from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.data.transforms import normalise
 from reidpipe.models.reid import ReID
-from reidpipe.reporting.attention_maps import grad_cam, load_model, looks, overlaid, pair
+from reidpipe.models.trained import load
+from reidpipe.reporting.attention_maps import grad_cam, looks, overlaid, pair
 from reidpipe.reporting.inputs import Inputs
 
 
 @pytest.fixture(scope="module")
 def network(inputs: Inputs) -> tuple[ReID, torch.Tensor]:
     """The fake Ours with gates that are not flat, and two images of one person."""
-    model, size = load_model(inputs.root / "runs/market1501-ours/model.safetensors")
+    model, size, _ = load(inputs.root / "runs/market1501-ours/model.safetensors")
     for name, weights in model.named_parameters():
         if name.endswith("spatial.bn.weight"):
             torch.nn.init.ones_(weights)
@@ -62,7 +63,7 @@ def test_hooks_are_gone_afterwards(network: tuple[ReID, torch.Tensor]) -> None:
 
 
 def test_networks_without_cbam_have_no_gates(inputs: Inputs) -> None:
-    model, size = load_model(inputs.root / "runs/market1501-baseline/model.safetensors")
+    model, size, _ = load(inputs.root / "runs/market1501-baseline/model.safetensors")
     data = inputs.data_set("market1501")
     members = data.subsets["query"][0].member, data.subsets["gallery"][0].member
     assert looks(model, pair(data.zipped, members, size)).gates == {}

@@ -57,6 +57,23 @@ def test_cited_rows_say_so(inputs: Inputs) -> None:
     ]
 
 
+def test_runs_on_other_data_have_a_table_of_their_own(
+    inputs: Inputs, printed: Published, pairs: Pairs
+) -> None:
+    own = inputs.runs["market1501-baseline"].model_copy(update={"dataset": "mine"})
+    runs = {**inputs.runs, "mine-baseline": own}
+    results = {**inputs.results, "mine-baseline": inputs.results["market1501-baseline"]}
+    tables = build_tables(printed, runs, results, inputs.params, pairs)
+    assert tables[:4] == inputs.tables
+    (table,) = tables[4:]
+    assert (table.number, table.title) == ("5", "Runs on mine, without pre-training")
+    (row,) = table.rows
+    assert (row.method, row.status) == ("mine-baseline", "not in the paper")
+    assert row.cells["mAP"].rebuilt == tables[0].rebuilt["market1501-baseline"].cells["mAP"].rebuilt
+    for text in (markdown(table), comma_separated(table), latex(table)):
+        assert "mine-baseline" in text
+
+
 def test_a_left_out_data_set_is_named(inputs: Inputs, printed: Published, pairs: Pairs) -> None:
     tables = rebuilt(inputs, printed, pairs, without="dukemtmc")
     text = markdown(tables[2])

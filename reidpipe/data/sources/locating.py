@@ -1,5 +1,6 @@
 """Which source a data set has, and where on this machine its archive lies."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def find(source: ArchiveSource, report: Report | None = None) -> Path:
     if path.exists():
         return path
     if source.url:
-        return fetch(source.url, FETCHED / Path(source.file).name, report)
+        # Another url is another file, though it has the same name.
+        place = hashlib.sha256(source.url.encode()).hexdigest()[:12]
+        return fetch(source.url, FETCHED / place / Path(source.file).name, report)
     there = sorted(entry.name for entry in folder().iterdir()) if folder().is_dir() else []
     raise UserError(
         "an archive is missing",
@@ -56,7 +59,8 @@ def find(source: ArchiveSource, report: Report | None = None) -> Path:
         expected=f"{source.file} in the folder that {ENVIRONMENT} names",
         found=", ".join(there[:20]) or "an empty folder, or none",
         fix=nearest(Path(source.file).name, there)
-        or f"set {ENVIRONMENT}; docs/datasets.md says where each data set comes from",
+        or f"put it there, or set {ENVIRONMENT} to the folder that holds it\n"
+        "docs/datasets.md says where it comes from; reidpipe leave-out does without it",
     )
 
 
@@ -76,7 +80,7 @@ def verify(path: Path, source: ArchiveSource) -> str | None:
     if expected and found != expected:
         if FETCHED in path.parents:  # or every later run would meet it again
             path.unlink()
-        raise _mismatch(path, expected, str(found))
+        raise _mismatch(path, expected, _named(found))
     return None if expected else found["sha256"]
 
 
@@ -84,7 +88,11 @@ def _mismatch(path: Path, expected: dict[str, str], found: str) -> UserError:
     return UserError(
         "not the file that the parameters name by its checksum",
         where=path,
-        expected=expected,
+        expected=_named(expected),
         found=found,
         fix="take it again; if it is the one that you mean, set params.yaml to its checksum",
     )
+
+
+def _named(checksums: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in checksums.items())

@@ -1,0 +1,39 @@
+"""Whether this machine can run a profile, how long that would take, and what is missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reidpipe import runtime
+from reidpipe.doctor.finding import Finding, from_error
+from reidpipe.doctor.inputs import data_set, weights
+from reidpipe.doctor.machine import disk, machine
+from reidpipe.doctor.training import runs
+from reidpipe.errors import UserError
+from reidpipe.params import Params
+from reidpipe.reporting.experiment import load_runs
+
+__all__ = ["Finding", "examine"]
+
+
+def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
+    """Findings on the machine, then on what the runs of dvc.yaml need, then on each run.
+
+    Raises:
+        UserError: dvc.yaml cannot be read.
+    """
+    table = load_runs(root / "dvc.yaml", params)
+    train = params.active.train
+    try:
+        device = runtime.prepare(train.device, train.threads, train.instructions)
+    except UserError as error:
+        device = None
+        yield from_error("device", error)
+    yield from machine(device, train)
+    yield disk(params.active, root)
+    images: dict[str, int] = {}
+    for name in dict.fromkeys(run.dataset for run in table.values()):
+        finding, images[name] = data_set(name, params, root)
+        yield finding
+    yield weights(params.active.weights)
+    if device:
+        yield from runs(table, train, images, device)

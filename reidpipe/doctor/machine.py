@@ -1,0 +1,47 @@
+"""Python, torch, the device with its precision and memory, and the disk."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from reidpipe.doctor.finding import Finding
+from reidpipe.params import ArchiveSource, ProfileParams, TrainParams
+
+GIB = 1 << 30
+_NEEDED = {"synthetic": GIB, "archive": 30 * GIB}
+"""Bytes for data/, runs/ and DVC's cache of them."""
+
+
+def machine(device: torch.device | None, train: TrainParams) -> Iterator[Finding]:
+    """What the device is; nothing where there is none."""
+    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} cores"
+    yield Finding("python", fine=True, found=platform.python_version())
+    yield Finding("torch", fine=True, found=f"{torch.__version__}, {threads}")
+    if device:
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+        yield Finding("device", fine=True, found=f"{device} ({name}), {train.precision}")
+        yield Finding("memory", fine=True, found=f"{memory(device) / GIB:.0f} GiB")
+
+
+def memory(device: torch.device) -> int:
+    """Bytes: the GPU's, or the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def disk(profile: ProfileParams, root: Path) -> Finding:
+    """Whether there is room for everything that the pipeline writes."""
+    real = any(isinstance(source, ArchiveSource) for source in profile.data.values())
+    needed = _NEEDED["archive" if real else "synthetic"]
+    free = shutil.disk_usage(root).free
+    return Finding(
+        "disk",
+        fine=free > needed,
+        found=f"{free / GIB:.0f} GiB free, {needed / GIB:.0f} GiB needed",
+        fix=f"free some space in {root.resolve()}",
+    )

@@ -1,0 +1,42 @@
+"""What reaches the user, and with which exit status."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reidpipe.errors import UserError, reported
+
+
+def said(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
+    with pytest.raises(SystemExit) as left, reported():
+        raise error
+    return left.value.code, capsys.readouterr().err
+
+
+def test_a_user_error_is_its_parts_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    error = UserError("it is wrong", where="here", expected="a\nb", fix="do this")
+    text = (
+        "error: it is wrong\n  where:    here\n  expected: a\n            b\n  fix:      do this\n"
+    )
+    assert said(error, capsys) == (2, text)
+
+
+def test_an_interruption_has_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(KeyboardInterrupt(), capsys) == (130, "interrupted\n")
+
+
+def test_a_folder_in_place_of_a_file_is_the_users(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left, reported():
+        tmp_path.read_bytes()
+    assert left.value.code == 2
+    text = capsys.readouterr().err
+    assert text.startswith(f"error: a file cannot be used\n  where:    {tmp_path}\n")
+    assert os.strerror(21) in text
+
+
+def test_other_errors_are_ours_and_keep_their_traceback() -> None:
+    with pytest.raises(FileNotFoundError), reported():
+        Path("none").read_bytes()
