@@ -11,8 +11,9 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from reidpipe.errors import UserError
+from reidpipe.metrics.distance import Distances, Metric, prepare_
 from reidpipe.metrics.protocol import Labels, Protocol
-from reidpipe.metrics.ranking import Ranking, cmc, collect, parts
+from reidpipe.metrics.ranking import Ranking, cmc, collect, parts, rank
 
 Case = tuple[Tensor, Labels, Labels]
 
@@ -165,6 +166,21 @@ def test_ties_go_to_the_lower_gallery_index() -> None:
     found = ranked((torch.zeros(1, 5), labels([1], [1]), gallery))
     assert found.top.tolist() == [[0, 1, 2, 3, 4]]
     assert found.average_precision.tolist() == [(1 / 2 + 2 / 4) / 2]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_duplicated_features_stand_together_in_order_of_index(metric: Metric) -> None:
+    """Every gallery image twice, 40 places apart: a pair differs in nothing but its index."""
+    source = torch.Generator().manual_seed(0)
+    query, gallery = (torch.randn(rows, 24, generator=source) for rows in (9, 40))
+    gallery = prepare_(gallery.repeat(2, 1), metric, "gallery")
+    pid, camid = torch.arange(80) % 5, torch.arange(80) % 3 + 1
+    distances = Distances(prepare_(query, metric, "query"), gallery, metric)
+    protocol = Protocol(labels([0, 1, 2, 3, 4] * 2, [0] * 10)[:9], Labels(pid, camid))
+    found = rank(protocol.blocks(distances.blocks(distances.firsts)), protocol, top_k=80)
+    first, second = found.top[:, ::2], found.top[:, 1::2]
+    np.testing.assert_array_equal(first + 40, second)
+    assert (np.sort(first, axis=1) == np.arange(40)).all()
 
 
 def test_cmc_counts_valid_queries() -> None:
