@@ -80,6 +80,23 @@ def has_match(case: Case) -> bool:
 @settings(deadline=None, max_examples=60)
 @given(cases().filter(has_match), st.integers(1, 80), st.integers(1, 50))
 def test_equals_the_protocol_in_any_blocks(case: Case, rows: int, top_k: int) -> None:
+    assert_by_the_protocol(case, rows, top_k)
+
+
+@pytest.mark.parametrize("levels", [2, 100, 10**7])
+@pytest.mark.parametrize("images", [1500, 1601])
+def test_equals_the_protocol_in_a_large_gallery(images: int, levels: int) -> None:
+    """Large enough that the nearest are bounded by minima of groups."""
+    source = np.random.default_rng(levels)
+    distance = torch.from_numpy(source.integers(levels, size=(20, images)) / np.float32(64)).float()
+    sides = [
+        Labels(*(torch.from_numpy(source.integers(high, size=size)) for high in (30, 4)))
+        for size in (20, images)
+    ]
+    assert_by_the_protocol((distance, *sides), rows=20, top_k=7)
+
+
+def assert_by_the_protocol(case: Case, rows: int, top_k: int) -> None:
     found, expected = ranked(case, rows, top_k), slow(case)
     assert found.query.tolist() == list(expected)
     assert found.num_query == len(case[1].pid)
