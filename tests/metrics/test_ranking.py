@@ -89,11 +89,11 @@ def test_equals_the_protocol_in_a_large_gallery(images: int, levels: int) -> Non
     """Large enough that the nearest are bounded by minima of groups."""
     source = np.random.default_rng(levels)
     distance = torch.from_numpy(source.integers(levels, size=(20, images)) / np.float32(64)).float()
-    sides = [
+    query, gallery = (
         Labels(*(torch.from_numpy(source.integers(high, size=size)) for high in (30, 4)))
         for size in (20, images)
-    ]
-    assert_by_the_protocol((distance, *sides), rows=20, top_k=7)
+    )
+    assert_by_the_protocol((distance, query, gallery), rows=20, top_k=7)
 
 
 def assert_by_the_protocol(case: Case, rows: int, top_k: int) -> None:
