@@ -22,7 +22,8 @@ from reidpipe.runtime import stream
 
 PARAMS = ExtractParams(batch_size=4, device="cpu", threads=1)
 SUBSETS = ["train"] * 2 + ["query"] * 3 + ["gallery"] * 6
-SIZE = (32, 16)
+# At 32x16 oneDNN's AMX kernel reads past a 4x2 map: garbage, even NaN, in bfloat16 (torch 2.14.1).
+SIZE = (64, 32)
 
 
 def picture(number: int) -> np.ndarray:
@@ -108,7 +109,7 @@ def test_bfloat16_writes_float32_near_the_exact(folder: Path, tmp_path: Path) ->
     exact = extracted(folder, tmp_path)["embedding"]
     rounded = extracted(folder, tmp_path, PARAMS.model_copy(update={"precision": "bf16"}))
     assert rounded["embedding"].dtype == torch.float32
-    assert torch.cosine_similarity(rounded["embedding"], exact).min() > 0.9
+    assert torch.cosine_similarity(rounded["embedding"], exact).min() > 0.99
     assert not torch.allclose(rounded["embedding"], exact, rtol=1e-3)
 
 

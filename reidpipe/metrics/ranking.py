@@ -13,11 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reidpipe.metrics.keys import ROWS, distance_of, index_of, pack, smallest, starts
+from reidpipe.metrics.keys import ROWS, distance_of, farthest, index_of, pack, smallest, starts
 from reidpipe.metrics.protocol import Block, Protocol
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+GROUP = 64
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,12 @@ def _rank_rows(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Ranks of the matches (P, ascending in each row), matches a row (R), nearest keys (R x k).
 
-    Only images as near as the row's hardest match, or as its k-th image, can matter: the others
-    get no key.
+    Only images as near as the row's hardest match, or as `_reach`, can matter: the others get no
+    key.
     """
     match = pack(distance, row, column).sort().values
     count = torch.bincount(row, minlength=len(distance))
-    reach = distance.topk(min(top_k, distance.shape[1]), dim=1, largest=False).values[:, -1:]
+    reach = _reach(distance, top_k)
     limit = reach.clone()
     last = count.cumsum(0)[count > 0] - 1
     limit[count > 0] = torch.maximum(limit[count > 0], distance_of(match[last])[:, None])
@@ -133,8 +134,23 @@ def _rank_rows(
     slot = torch.searchsorted(match, keys, right=True)
     before = torch.bincount(slot, minlength=len(match) + 1).cumsum(0)[:-1]
     start = starts(torch.bincount(near_row, minlength=len(distance)))
-    within = keys[distance_of(keys) <= reach[near_row, 0]]
+    within = keys[keys <= farthest(reach[:, 0])[near_row]]
     return before - start[row], count, smallest(within, len(distance), top_k)
+
+
+def _reach(distance: Tensor, k: int) -> Tensor:
+    """For each row (R x 1) a distance within which its k nearest images are.
+
+    The k-th smallest of the minima of disjoint groups of columns: k images are as near as that, and
+    hardly more, for the nearest are seldom in one group. It is several times faster than the exact
+    figure.
+    """
+    rows, images = distance.shape
+    groups = images // GROUP
+    if groups <= k:
+        return distance.topk(min(k, images), dim=1, largest=False).values[:, -1:]
+    minima = distance[:, : groups * GROUP].view(rows, GROUP, groups).amin(dim=1)
+    return minima.topk(k, dim=1, largest=False).values[:, -1:]
 
 
 def _lists(keys: Tensor) -> tuple[Indices, npt.NDArray[np.float32]]:

@@ -36,13 +36,14 @@ class Pairs:
             rows = max(1, PAIRS_AT_A_TIME // block.distance.shape[1])
             for first in range(0, len(block.distance), rows):
                 part = block.distance[first : first + rows].reshape(-1)
-                self._add(_histogram(part), self.all)
-            self._add(_histogram(block.distance[block.row, block.column]), self.positive)
+                counts = torch.bincount(_bins(part), minlength=INFINITY + 1)
+                with self._lock:
+                    self.all += counts
+            # Too few for a histogram of their own, which is millions of bins long.
+            matches = _bins(block.distance[block.row, block.column])
+            with self._lock:
+                self.positive.index_add_(0, matches, torch.ones_like(matches, dtype=torch.int64))
             yield block
-
-    def _add(self, counts: Tensor, total: Tensor) -> None:
-        with self._lock:
-            total += counts
 
     def roc_auc(self) -> tuple[float, float]:
         """Area under the ROC curve (bins of ties count half) and the largest error of it."""
@@ -80,5 +81,5 @@ class Pairs:
         return self.positive[:INFINITY], negative[:INFINITY]
 
 
-def _histogram(distance: Tensor) -> Tensor:
-    return torch.bincount(distance.view(torch.int32) >> DROPPED_BITS, minlength=INFINITY + 1)
+def _bins(distance: Tensor) -> Tensor:
+    return distance.view(torch.int32) >> DROPPED_BITS

@@ -11,8 +11,9 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from reidpipe.errors import UserError
+from reidpipe.metrics.distance import Distances, Metric, prepare_
 from reidpipe.metrics.protocol import Labels, Protocol
-from reidpipe.metrics.ranking import Ranking, cmc, collect, parts
+from reidpipe.metrics.ranking import Ranking, cmc, collect, parts, rank
 
 Case = tuple[Tensor, Labels, Labels]
 
@@ -79,6 +80,23 @@ def has_match(case: Case) -> bool:
 @settings(deadline=None, max_examples=60)
 @given(cases().filter(has_match), st.integers(1, 80), st.integers(1, 50))
 def test_equals_the_protocol_in_any_blocks(case: Case, rows: int, top_k: int) -> None:
+    assert_by_the_protocol(case, rows, top_k)
+
+
+@pytest.mark.parametrize("levels", [2, 100, 10**7])
+@pytest.mark.parametrize("images", [1500, 1601])
+def test_equals_the_protocol_in_a_large_gallery(images: int, levels: int) -> None:
+    """Large enough that the nearest are bounded by minima of groups."""
+    source = np.random.default_rng(levels)
+    distance = torch.from_numpy(source.integers(levels, size=(20, images)) / np.float32(64)).float()
+    query, gallery = (
+        Labels(*(torch.from_numpy(source.integers(high, size=size)) for high in (30, 4)))
+        for size in (20, images)
+    )
+    assert_by_the_protocol((distance, query, gallery), rows=20, top_k=7)
+
+
+def assert_by_the_protocol(case: Case, rows: int, top_k: int) -> None:
     found, expected = ranked(case, rows, top_k), slow(case)
     assert found.query.tolist() == list(expected)
     assert found.num_query == len(case[1].pid)
@@ -165,6 +183,21 @@ def test_ties_go_to_the_lower_gallery_index() -> None:
     found = ranked((torch.zeros(1, 5), labels([1], [1]), gallery))
     assert found.top.tolist() == [[0, 1, 2, 3, 4]]
     assert found.average_precision.tolist() == [(1 / 2 + 2 / 4) / 2]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_duplicated_features_stand_together_in_order_of_index(metric: Metric) -> None:
+    """Every gallery image twice, 40 places apart: a pair differs in nothing but its index."""
+    source = torch.Generator().manual_seed(0)
+    query, gallery = (torch.randn(rows, 24, generator=source) for rows in (9, 40))
+    gallery = prepare_(gallery.repeat(2, 1), metric, "gallery")
+    pid, camid = torch.arange(80) % 5, torch.arange(80) % 3 + 1
+    distances = Distances(prepare_(query, metric, "query"), gallery, metric)
+    protocol = Protocol(labels([0, 1, 2, 3, 4] * 2, [0] * 10)[:9], Labels(pid, camid))
+    found = rank(protocol.blocks(distances.blocks(distances.firsts)), protocol, top_k=80)
+    first, second = found.top[:, ::2], found.top[:, 1::2]
+    np.testing.assert_array_equal(first + 40, second)
+    assert (np.sort(first, axis=1) == np.arange(40)).all()
 
 
 def test_cmc_counts_valid_queries() -> None:
