@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,9 +19,9 @@ from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
 from reidpipe.errors import UserError
-from reidpipe.extraction import load_model
 from reidpipe.files import replacing
-from reidpipe.models.reid import ReID
+from reidpipe.models.reid import ReID, on_device
+from reidpipe.models.trained import Trained, load
 from reidpipe.params import ExtractParams
 
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
@@ -80,11 +80,11 @@ def export(
     """
     _check_libraries()
     device = runtime.prepare("cpu", params.threads, params.instructions)
-    model, about = load_model(model_file, device)
-    images, queries = _sample(archive, manifest, about)
-    embedder = Embedder(model).eval()
+    trained = load(model_file)
+    images, queries = _sample(archive, manifest, trained.image_size)
+    embedder = Embedder(on_device(trained.model, device)).eval()
     with replacing(out) as temporary:
-        _write(temporary, embedder, images, about)
+        _write(temporary, embedder, images, trained)
         with torch.inference_mode():
             expected = embedder(images)
         found = agreement(expected, _embedded(temporary, images), queries)
@@ -104,7 +104,7 @@ def _check_libraries() -> None:
         )
 
 
-def _sample(archive: Path, manifest: Path, about: dict[str, Any]) -> tuple[Tensor, int]:
+def _sample(archive: Path, manifest: Path, size: tuple[int, int]) -> tuple[Tensor, int]:
     """Images uint8 [N, 3, H, W], the queries first, and how many these are."""
     table = records.read(manifest)
     members: list[str] = []
@@ -114,12 +114,11 @@ def _sample(archive: Path, manifest: Path, about: dict[str, Any]) -> tuple[Tenso
         places = np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(int)
         members += [own[place] for place in places]
         counts.append(len(places))
-    height, width = about["image_size"]
-    images = Images(archive, members, (height, width), cache_mb=0)
+    images = Images(archive, members, size, cache_mb=0)
     return images.take(range(len(members))), counts[0]
 
 
-def _write(path: Path, embedder: Embedder, images: Tensor, about: dict[str, Any]) -> None:
+def _write(path: Path, embedder: Embedder, images: Tensor, trained: Trained) -> None:
     exported = torch.onnx.export(
         embedder,
         (images[:2],),  # torch takes a size of 1 for a constant
@@ -132,6 +131,7 @@ def _write(path: Path, embedder: Embedder, images: Tensor, about: dict[str, Any]
     program = cast("torch.onnx.ONNXProgram", exported)
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # where in whose folders the code was
+    about = {**trained.model.about(), "image_size": trained.image_size, "run": trained.run}
     program.model.metadata_props["reidpipe"] = json.dumps(about, sort_keys=True)
     program.save(path, external_data=False)
 

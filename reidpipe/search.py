@@ -17,8 +17,10 @@ from reidpipe.data.problems import Problems
 from reidpipe.data.sources.listing import Tree, UnreadableFileError
 from reidpipe.data.sources.opening import open_tree
 from reidpipe.errors import UserError, nearest
-from reidpipe.extraction import embed, load_model
+from reidpipe.extraction import embed
 from reidpipe.metrics.distance import blocks, prepare_
+from reidpipe.models.reid import on_device
+from reidpipe.models.trained import load
 from reidpipe.params import ProfileParams
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -116,8 +118,8 @@ def _distances(
     """From the query to each image, float32 [G]."""
     extract, metric = params.extract, params.evaluate.metric
     device = runtime.prepare(extract.device, extract.threads, extract.instructions)
-    model, about = load_model(model_file, device)
-    height, width = about["image_size"]
+    trained = load(model_file)
+    model, size = on_device(trained.model, device), trained.image_size
 
     def embeddings(where: Path, own: Photographs) -> Tensor:
         found = embed(model, own, extract, device, label=where.name)
@@ -125,8 +127,8 @@ def _distances(
         return prepare_(found, metric, where.name)
 
     ((_, distance),) = blocks(
-        embeddings(Path(*query), Photographs([*query], query.__getitem__, (height, width))),
-        embeddings(tree.path, Photographs(names, tree.read, (height, width))),
+        embeddings(Path(*query), Photographs([*query], query.__getitem__, size)),
+        embeddings(tree.path, Photographs(names, tree.read, size)),
         metric,
     )
     return distance[0].clone()

@@ -1,11 +1,18 @@
 """Before any test imports torch: reidpipe sets how its threads wait."""
 
+from collections.abc import Iterator
+
 import pytest
 
 import reidpipe as reidpipe  # noqa: PLC0414
 
 
-@pytest.fixture(autouse=True)
-def own_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switches that come too late for this process must not reach those that it starts."""
-    monkeypatch.setattr("reidpipe.runtime._AVX2", {})
+@pytest.fixture(scope="session", autouse=True)
+def own_instructions() -> Iterator[None]:
+    """Switches that come too late for this process must not reach those that it starts.
+
+    Of the session, for the report that tests share is made by a fixture of the session.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reidpipe.runtime._AVX2", {})
+        yield

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from reidpipe.cli import app
 from reidpipe.data.transforms import normalise
 from reidpipe.errors import UserError
-from reidpipe.extraction import load_model
+from reidpipe.models.trained import load as load_trained
 from reidpipe.params import load
 from reidpipe.reporting.rank_list import HEIGHT, NEUTRAL, WIDTH, strip
 from reidpipe.search import Found, search
@@ -46,7 +46,7 @@ def found(gallery: str = "gallery", query: str = "who.png", top: int = 10) -> Fo
 
 def embedded(contents: list[bytes]) -> Tensor:
     """Unit embeddings by the obvious way."""
-    model, _ = load_model(Path("runs/mine/model.safetensors"), torch.device("cpu"))
+    model = load_trained(Path("runs/mine/model.safetensors")).model
     height, width = SIZE
     images = [Image.open(io.BytesIO(content)).convert("RGB") for content in contents]
     small = [image.resize((width, height), Image.Resampling.BICUBIC) for image in images]
