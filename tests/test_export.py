@@ -29,7 +29,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(name).symlink_to(ROOT / name)
     for path in FILES:
         path.parent.mkdir(parents=True)
-    lines = ["member,pid,camid,subset,label"]
+    lines = ["member,pid,camid,subset,label", "learnt.png,77,1,train,0"]
     with zipfile.ZipFile(FILES[0], "w") as zipped:
         for number in range(IMAGES):
             zipped.writestr(f"{number}.png", photograph(number))
