@@ -25,7 +25,8 @@ def prepare(device: str, threads: int | None, instructions: str = "native") -> t
         os.environ.update(_AVX2)
     # cuBLAS is only deterministic with a fixed workspace, read when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(mode=True)
+    # As torch.use_deterministic_algorithms, which loads the compiler as well: more than a second.
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
     # Gradients have many numbers below 1e-38; training is a tenth faster without them.
     torch.set_flush_denormal(True)

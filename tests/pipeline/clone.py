@@ -26,7 +26,7 @@ TINY = {
     r"distractors: \d+": "distractors: 4",
     r"identities: 72": "identities: 6",
     r"( )epochs: \d+": r"\1epochs: 1",
-    r"(milestones:\n +)- \d+\n +- \d+": r"\1- 1",
+    r"(milestones:\n +)- \d+(?:\n +- \d+)*": r"\1- 1",
     r"- 64\n    - 32": "- 32\n    - 16",
     r"identities: 16 ": "identities: 3 ",
     r"images: 4 ": "images: 2 ",
