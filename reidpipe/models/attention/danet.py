@@ -62,7 +62,7 @@ class Channel(nn.Module):
         with torch.autocast(a.device.type, enabled=False):
             flat = a.flatten(2).to(torch.promote_types(a.dtype, torch.float32))
             product = flat @ flat.transpose(1, 2)
-            return torch.softmax(product.amax(2, keepdim=True) - product, dim=2)
+            return torch.softmax(-product, dim=2)  # m_j cancels
 
     def forward(self, a: Tensor) -> Tensor:
         return (self.affinity(a) @ a.flatten(2)).view(a.shape)
