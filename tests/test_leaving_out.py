@@ -37,6 +37,29 @@ def test_its_stages_runs_and_results_go_and_the_rest_stays(copy: Path) -> None:
     assert (copy / "reports/metrics/msmt17-ours-pretrained.json").exists()
 
 
+@pytest.mark.parametrize("dataset", ["market1501", "dukemtmc", "msmt17"])
+def test_the_other_runs_are_the_same_whoever_named_their_values(copy: Path, dataset: str) -> None:
+    whole = yaml.safe_load((copy / "dvc.yaml").read_text())
+    leave_out(dataset, copy)
+    text = (copy / "dvc.yaml").read_text()
+    rest = yaml.safe_load(text)
+    runs = whole["stages"]["train"]["foreach"]
+    gone = [name for name, run in runs.items() if run["dataset"] == dataset]
+    assert rest["stages"]["train"]["foreach"] == {k: v for k, v in runs.items() if k not in gone}
+    assert not any(name in text for name in gone)
+    assert ("plots" in rest) == (dataset != "market1501")
+
+
+def test_a_picture_keeps_the_curves_that_are_left(copy: Path) -> None:
+    path = copy / "dvc.yaml"
+    own = "        reports/cmc/msmt17-ours-pretrained.csv: cmc\n"
+    first = "        reports/cmc/market1501-baseline.csv: cmc\n"
+    path.write_text(path.read_text().replace(first, first + own, 1))
+    leave_out("market1501", copy)
+    (picture,) = yaml.safe_load(path.read_text())["plots"]
+    assert picture["table1-cmc"]["y"] == {"reports/cmc/msmt17-ours-pretrained.csv": "cmc"}
+
+
 def test_what_is_not_there_cannot_be_left_out(copy: Path) -> None:
     before = (copy / "dvc.yaml").read_text()
     with pytest.raises(UserError, match="cannot be left out") as caught:

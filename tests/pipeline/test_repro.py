@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reidpipe.leaving_out import leave_out
 from tests.data.archives import market, to_zip
 from tests.pipeline.clone import Clone, stages_run
 from tests.pipeline.recipes import recipe
@@ -75,6 +76,17 @@ def test_a_sixth_attention_is_one_file_and_one_line(clone: Clone) -> None:
     expected = [f"{stage}@market1501-gain" for stage in ("evaluate", "extract", "train")]
     assert stages_run(said) == sorted([*expected, "report"])
     assert "not in the paper" in clone.read("reports/tables/table1.md")
+
+
+@pytest.mark.parametrize("dataset", ["market1501", "dukemtmc"])
+def test_without_a_data_set_the_rest_is_reported(clone: Clone, dataset: str) -> None:
+    leave_out(dataset, clone.folder)
+    assert stages_run(clone.run("dvc", "repro").stdout) == ["report"]
+    for table, own in {1: "market1501", 2: "market1501", 3: "dukemtmc", 4: "msmt17"}.items():
+        text = clone.read(f"reports/tables/table{table}.md")
+        assert ("left out" in text) == (own == dataset)
+    assert clone.read("reports/model_card.md")
+    clone.run("dvc", "plots", "show")
 
 
 def test_a_data_set_of_ones_own_gets_a_report(
