@@ -100,7 +100,12 @@ class KilledError(Exception):
     """Stands for SIGKILL at a place that a signal would hit only by luck."""
 
 
-@pytest.mark.parametrize("steps", [1, 4, 5, 9, 13])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "steps", [1, pytest.param(4, marks=SLOW), 5, 9, pytest.param(13, marks=SLOW)]
+)
 def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
     tiny_set: Set,
     recipe: TrainParams,
@@ -199,7 +204,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals
 ) -> None:
-    longer = recipe.model_copy(update={"epochs": 20})
+    longer = recipe.model_copy(update={"epochs": 8})
     process = start(tiny_set, longer)
     while not list(Path(".resume").glob("*/state.safetensors")):
         assert process.poll() is None

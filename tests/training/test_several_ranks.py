@@ -47,6 +47,7 @@ def test_two_processes_are_one(tiny_set: Set, steps: TrainParams, tmp_path: Path
         torch.testing.assert_close(models[1][name], tensor, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_killed_go_on_to_the_same_bytes(
     tiny_set: Set, steps: TrainParams, tmp_path: Path
 ) -> None:
