@@ -71,7 +71,10 @@ def illustrate(inputs: Inputs, costs: Costs) -> Illustrations:
 
 
 def _curves(inputs: Inputs, costs: Costs) -> list[Drawing]:
+    """Of Table 1; none where it was left out."""
     table = inputs.tables[0]
+    if not table.rebuilt:
+        return []
     histories = {
         run: read_history(inputs.root / f"runs/{run}/history.csv") for run in table.rebuilt
     }
