@@ -54,6 +54,7 @@ class Clone:
         self.run("git", "init", "-q", "-b", "main")
         self.run("dvc", "init", "-q")
         shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
+        shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots", dirs_exist_ok=True)
         self.commit("start")
 
     def copy(self, folder: Path) -> "Clone":
