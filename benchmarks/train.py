@@ -176,11 +176,15 @@ class PlainImages(Dataset[tuple[Tensor, int]]):
 def plain_batches(
     archive: Path, manifest: Path, recipe: TrainParams
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of consecutive rows: the images of one identity stand together, as P x K needs."""
+    """P x K batches, the first images of each identity again and again."""
     data = PlainImages(archive, manifest, recipe)
+    images: dict[int, list[int]] = {}
+    for index, label in enumerate(data.labels):
+        images.setdefault(label, []).append(index)
+    order = [index for own in images.values() for index in own[: recipe.images]]
     size = recipe.identities * recipe.images
     while True:
-        yield from DataLoader(data, batch_size=size, num_workers=1, drop_last=True)
+        yield from DataLoader(data, size, sampler=order, num_workers=1, drop_last=True)
 
 
 def plain_stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor], None]:
