@@ -38,7 +38,7 @@ def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def recipe() -> TrainParams:
     """The embedded recipe, shrunk to seconds."""
     small = {
-        "epochs": 4,
+        "epochs": 3,
         "milestones": (2,),
         "image_size": (32, 16),
         "identities": 3,
