@@ -15,6 +15,7 @@ from reidpipe.models.initial import initialise
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import TrainParams
 from reidpipe.reporting.experiment import Run
+from reidpipe.training.loop import AUTOCAST
 
 _STEPS = 2
 _PIXELS = 1 << 18
@@ -79,7 +80,7 @@ def step(model: ReID, train: TrainParams, size: int, device: torch.device) -> in
     """Forward and backward on grey images; the bytes that the forward pass keeps for the other."""
     batch = torch.zeros(size, 3, *train.image_size, device=device)
     labels = torch.arange(size, device=device) % train.identities
-    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(train.precision)
+    half = AUTOCAST.get(train.precision)
     kept: dict[int, int] = {}
 
     def noted(tensor: Tensor) -> Tensor:
