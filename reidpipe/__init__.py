@@ -10,6 +10,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # torch loads half a million objects that stay. Looking among them for garbage, again and again when
-# it loads and once more at the end, was two of the five seconds of a stage that only starts.
+# it loads and once more at the end, is a third of the time of a stage that only starts
+# (benchmarks/start.py).
 gc.set_threshold(20_000)
 atexit.register(gc.freeze)

@@ -1,15 +1,17 @@
-"""The machine under a stage: device, threads, random streams."""
+"""The machine under a stage: device, threads, instructions, memory."""
 
-import hashlib
+import ctypes
 import os
 
-import numpy as np
 import torch
 
 from reidpipe.errors import UserError
+from reidpipe.streams import stream
 
 # What each library may use of a CPU, read when it first computes.
 _AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
+# Options of glibc's mallopt: its header's numbers, and what they are set to.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = (-1, 2**31 - 1), (-4, 0)
 
 
 def prepare(device: str, threads: int | None, instructions: str = "native") -> torch.device:
@@ -32,6 +34,7 @@ def prepare(device: str, threads: int | None, instructions: str = "native") -> t
     torch.set_flush_denormal(True)
     # It would also fill every new tensor with NaN, to show who reads before writing.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -47,16 +50,19 @@ def prepare(device: str, threads: int | None, instructions: str = "native") -> t
     return torch.device(chosen)
 
 
-def stream(*key: int | str) -> np.random.Generator:
-    """A random stream of its own for each `key`, equal on every machine and in every process.
+def keep_freed_memory() -> None:
+    """Have glibc keep the memory of large tensors for the next ones.
 
-    No draw comes from a global stream: the key (seed, purpose, epoch, index) alone decides it.
+    It would return it to the system and ask for it again in every step, and each page that comes
+    anew is a fault and is cleared: a tenth of a training step, a third with dual attention
+    (benchmarks/memory.py). Other C libraries are left alone.
     """
-    text = "/".join(str(part) for part in key)
-    words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype="<u8")
-    return np.random.Generator(np.random.Philox(key=words[:2]))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        for option, value in (_M_TRIM_THRESHOLD, _M_MMAP_MAX):
+            mallopt(option, value)
 
 
 def torch_stream(*key: int | str) -> torch.Generator:
-    """The same idea as a torch generator, for weights."""
+    """What `stream` is for numpy, for torch: weights are drawn from it."""
     return torch.Generator().manual_seed(int(stream(*key).integers(2**63)))

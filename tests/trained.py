@@ -10,7 +10,8 @@ from reidpipe import checkpoint
 from reidpipe.models.initial import initialise
 from reidpipe.models.reid import ReID
 from reidpipe.params import CircleParams, load
-from reidpipe.runtime import stream, torch_stream
+from reidpipe.runtime import torch_stream
+from reidpipe.streams import stream
 
 ROOT = Path(__file__).parents[1]
 SIZE = (32, 16)

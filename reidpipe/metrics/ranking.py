@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reidpipe.metrics.keys import ROWS, distance_of, farthest, index_of, pack, smallest, starts
+from reidpipe.metrics.keys import ROWS, distance_of, first, index_of, pack, starts, within
 from reidpipe.metrics.protocol import Block, Protocol
 
 Floats = npt.NDArray[np.float64]
@@ -58,9 +58,9 @@ class Part:
 def parts(blocks: Iterable[Block], top_k: int) -> list[Part]:
     """Rank the matches of every query of `blocks`, which come from `protocol.blocks`."""
     return [
-        Part(block.first + first, *(part.cpu() for part in _rank_rows(rows, row, column, top_k)))
+        Part(block.first + top, *(part.cpu() for part in _rank_rows(rows, row, column, top_k)))
         for block in blocks
-        for first, rows, row, column in _split(block)
+        for top, rows, row, column in _split(block)
     ]
 
 
@@ -110,9 +110,9 @@ def _split(block: Block) -> Iterable[tuple[int, Tensor, Tensor, Tensor]]:
     bounds = torch.arange(0, len(block.distance) + ROWS, ROWS, device=block.row.device)
     edges = torch.searchsorted(block.row, bounds).tolist()
     for part, (start, stop) in enumerate(pairwise(edges)):
-        first = part * ROWS
-        rows = block.distance[first : first + ROWS]
-        yield first, rows, block.row[start:stop] - first, block.column[start:stop]
+        top = part * ROWS
+        rows = block.distance[top : top + ROWS]
+        yield top, rows, block.row[start:stop] - top, block.column[start:stop]
 
 
 def _rank_rows(
@@ -123,19 +123,14 @@ def _rank_rows(
     Only images as near as the row's hardest match, or as `_reach`, can matter: the others get no
     key.
     """
-    match = pack(distance, row, column).sort().values
+    match = pack(distance[row, column], row, column).sort().values
     count = torch.bincount(row, minlength=len(distance))
-    reach = _reach(distance, top_k)
-    limit = reach.clone()
+    limit = _reach(distance, top_k)
     last = count.cumsum(0)[count > 0] - 1
     limit[count > 0] = torch.maximum(limit[count > 0], distance_of(match[last])[:, None])
-    near_row, near_column = (distance <= limit).nonzero(as_tuple=True)
-    keys = pack(distance, near_row, near_column)
-    slot = torch.searchsorted(match, keys, right=True)
-    before = torch.bincount(slot, minlength=len(match) + 1).cumsum(0)[:-1]
-    start = starts(torch.bincount(near_row, minlength=len(distance)))
-    within = keys[keys <= farthest(reach[:, 0])[near_row]]
-    return before - start[row], count, smallest(within, len(distance), top_k)
+    keys = within(distance, limit)
+    start = starts(keys, len(distance))
+    return torch.searchsorted(keys, match) - start[row], count, first(keys, start, top_k)
 
 
 def _reach(distance: Tensor, k: int) -> Tensor:

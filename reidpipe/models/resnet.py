@@ -18,7 +18,7 @@ SLOTS = ("attention", "after")
 
 
 class BasicWithSlots(BasicBlock):  # type: ignore[misc]  # torchvision has no types
-    """torchvision's block of ResNet-18 and -34."""
+    """torchvision's block of ResNet-10, -18 and -34."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,6 +53,8 @@ class BottleneckWithSlots(Bottleneck):  # type: ignore[misc]  # torchvision has 
 Block = BasicWithSlots | BottleneckWithSlots
 
 SHAPES: dict[str, tuple[type[Block], list[int]]] = {
+    # torchvision has none. Half the work of 18, and sooner trained: for the embedded profile.
+    "resnet10": (BasicWithSlots, [1, 1, 1, 1]),
     "resnet18": (BasicWithSlots, [2, 2, 2, 2]),
     "resnet34": (BasicWithSlots, [3, 4, 6, 3]),
     "resnet50": (BottleneckWithSlots, [3, 4, 6, 3]),

@@ -116,14 +116,14 @@ def test_backbones_keep_the_contract(clone: Clone) -> None:
     shown = python(
         clone,
         """
-for name in ("resnet10", "resnext50"):
+for name in ("resnet26", "resnext50"):
     network, _ = step("se", backbone=name)
     feature_map = network.backbone(torch.zeros(1, 3, 64, 32))
     print(name, len(list(network.backbone.blocks())), list(feature_map.shape))
 """,
     )
     assert shown.splitlines() == [
-        "resnet10 4 [1, 512, 4, 2]",
+        "resnet26 8 [1, 2048, 4, 2]",
         "resnext50 16 [1, 2048, 4, 2]",
     ]
 

@@ -20,7 +20,8 @@ from reidpipe.models.reid import ReID
 from reidpipe.params import Params, SyntheticSource, load
 from reidpipe.reporting.experiment import Run, load_runs
 from reidpipe.reporting.model_card import load_artifacts
-from reidpipe.runtime import stream, torch_stream
+from reidpipe.runtime import torch_stream
+from reidpipe.streams import stream
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ("params.yaml", "dvc.yaml", "requirements.lock", "reports/published.yaml")

@@ -2,9 +2,13 @@
 
 import csv
 import io
+import os
+import signal
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +22,16 @@ from reidpipe.data.synthetic.plan import Shot, planned
 from reidpipe.data.synthetic.scene import Scene, painted
 from reidpipe.files import replacing
 from reidpipe.params import SyntheticSource
-from reidpipe.runtime import stream
+from reidpipe.streams import stream
 
 TRUTH = "truth.csv"
 _HEIGHT, _WIDTH, _QUALITY = 64, 32, 90
 _DATE = (1980, 1, 1, 0, 0, 0)
+_SHOTS = 32
+"""Photographs that a process takes at a time."""
+
+Seen = tuple[str, str, str]
+"""Yaw, occluded and light of a photograph, as `truth.csv` has them."""
 
 
 @dataclass(frozen=True)
@@ -68,26 +77,42 @@ def generate(path: Path, source: SyntheticSource) -> None:
     own folder), pid, camid (from 1), yaw (degrees, 0 faces the camera), occluded (share of the
     person that is hidden) and light (1 is the camera's usual). Equal sources give equal bytes.
     """
-    shots, world = planned(source), World(source)
+    shots = planned(source)
     members = {name: text.encode() for name, text in lists(source, shots).items()}
     truth: list[tuple[str, ...]] = []
-    for shot in shots:
-        name, photograph = member(source, shot), world.photograph(shot)
-        members[name] = _jpeg(photograph)
-        truth.append(_truth(name.split("/", 1)[1], shot, photograph))
+    for shot, (jpeg, figures) in zip(shots, _taken(source, shots), strict=True):
+        name = member(source, shot)
+        members[name] = jpeg
+        truth.append((name.split("/", 1)[1], str(shot.pid), str(shot.camid), *figures))
     members[TRUTH] = _csv(sorted(truth))
     _write(path, members)
+
+
+def _taken(source: SyntheticSource, shots: list[Shot]) -> Iterator[tuple[bytes, Seen]]:
+    """The photographs in order, taken by as many processes as there are cores."""
+    workers = min(os.cpu_count() or 1, 1 + len(shots) // _SHOTS)
+    # Ctrl-C reaches them too: this process alone is to answer it.
+    deaf = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=deaf) as pool:
+        yield from pool.map(partial(_take, source), shots, chunksize=_SHOTS)
+
+
+def _take(source: SyntheticSource, shot: Shot) -> tuple[bytes, Seen]:
+    """One photograph as a JPEG, and what `truth.csv` says of it."""
+    taken = _world(source).photograph(shot)
+    return _jpeg(taken), (f"{taken.yaw:.1f}", f"{taken.occluded:.3f}", f"{taken.light:.3f}")
+
+
+@cache
+def _world(source: SyntheticSource) -> World:
+    """One for each process: hanging the cameras is as much work as many photographs."""
+    return World(source)
 
 
 def _jpeg(photograph: Photograph) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(photograph.pixels).save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
-
-
-def _truth(name: str, shot: Shot, photograph: Photograph) -> tuple[str, ...]:
-    figures = f"{photograph.yaw:.1f}", f"{photograph.occluded:.3f}", f"{photograph.light:.3f}"
-    return name, str(shot.pid), str(shot.camid), *figures
 
 
 def _csv(rows: list[tuple[str, ...]]) -> bytes:
