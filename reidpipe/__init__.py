@@ -5,9 +5,11 @@ import gc
 import os
 
 # Read once, when torch loads its OpenMP. A thread that spins while it waits for another takes the
-# core that the other one needs: with one more busy process on the machine, training is 4 times as
-# slow. A thread that sleeps costs next to nothing where nothing else runs (benchmarks/waiting.py).
+# core that the other one needs: with one more busy process on the machine, training is much slower.
+# A thread that goes to sleep at once has to be woken for each of a step's hundreds of operations.
+# So it spins for about a tenth of a millisecond, then sleeps (benchmarks/waiting.py).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "4000")
 
 # torch loads half a million objects that stay. Looking among them for garbage, again and again when
 # it loads and once more at the end, is a third of the time of a stage that only starts
