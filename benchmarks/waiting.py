@@ -2,9 +2,9 @@
 
     python benchmarks/waiting.py
 
-Prints a JSON line for each of alone and beside one busy process: images_per_s where a waiting thread
-spins, where it sleeps at once, and where it spins for a while and then sleeps, as ours do. The three
-take turns, and the median of each counts.
+Prints a JSON line for each of alone and beside one busy process: images_per_s where a waiting
+thread spins, where it sleeps at once, and where it spins for a while and then sleeps, as ours do.
+The three take turns, and the median of each counts.
 """
 
 import json
