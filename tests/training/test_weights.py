@@ -21,6 +21,12 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def recipe(recipe: TrainParams) -> TrainParams:
+    """torchvision publishes no weights of ResNet-10."""
+    return recipe.model_copy(update={"backbone": "resnet18"})
+
+
 def saved(folder: Path, content: Any) -> TorchvisionWeights:
     """A weights file as torchvision publishes them, and the section that names it."""
     torch.save(content, folder / "w.pth")
