@@ -23,7 +23,7 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def recipe(recipe: TrainParams) -> TrainParams:
-    """torchvision publishes no weights of ResNet-10."""
+    """There are no weights of ResNet-10 to fetch."""
     return recipe.model_copy(update={"backbone": "resnet18"})
 
 
