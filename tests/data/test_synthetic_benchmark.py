@@ -3,10 +3,16 @@
 import csv
 import io
 import re
+import subprocess
+import sys
+import time
 import zipfile
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from signal import SIGKILL, SIGTERM, Signals
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,6 +24,7 @@ from reidpipe.data.synthetic.layouts import lists, member
 from reidpipe.data.synthetic.plan import Shot, planned
 from reidpipe.params import SyntheticSource, load
 
+ROOT = Path(__file__).parents[2]
 Layout = Literal["market1501", "dukemtmc", "msmt17"]
 LAYOUTS: tuple[Layout, ...] = ("market1501", "dukemtmc", "msmt17")
 NAMES = {
@@ -31,7 +38,7 @@ NAMES = {
 
 
 def embedded(layout: Layout) -> SyntheticSource:
-    source = load(Path(__file__).parents[2] / "params.yaml").embedded.data[layout]
+    source = load(ROOT / "params.yaml").embedded.data[layout]
     assert isinstance(source, SyntheticSource)
     return source
 
@@ -213,3 +220,40 @@ def test_a_photograph_depends_on_no_other() -> None:
         busy.photograph(earlier)
     alone = World(source).photograph(shot)
     np.testing.assert_array_equal(busy.photograph(shot).pixels, alone.pixels)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("signal", [SIGTERM, SIGKILL])
+def test_no_process_outlives_the_one_that_generates(signal: Signals, tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from reidpipe.data.synthetic import generate\n"
+        "from reidpipe.params import load\n"
+        "generate(Path('x.zip'), load(Path(PARAMS)).embedded.data['market1501'])\n"
+    ).replace("PARAMS", repr(str(ROOT / "params.yaml")))
+    started = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, start_new_session=True)
+    children = wait_for(lambda: group(started.pid) - {started.pid})
+    assert children
+    started.send_signal(signal)
+    started.wait()
+    assert wait_for(lambda: not group(started.pid))
+    assert not list(tmp_path.iterdir())
+
+
+def group(leader: int) -> set[int]:
+    """The living processes of a session."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found.add(int(stat.parent.name))
+    return found
+
+
+def wait_for(seen: Callable[[], Any]) -> Any:
+    """What `seen` says as soon as it is true, or after half a minute."""
+    until = time.monotonic() + 30
+    while not (found := seen()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return found

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from PIL import Image
@@ -91,10 +93,22 @@ def generate(path: Path, source: SyntheticSource) -> None:
 def _taken(source: SyntheticSource, shots: list[Shot]) -> Iterator[tuple[bytes, Seen]]:
     """The photographs in order, taken by as many processes as there are cores."""
     workers = min(os.cpu_count() or 1, 1 + len(shots) // _SHOTS)
-    # Ctrl-C reaches them too: this process alone is to answer it.
-    deaf = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=deaf) as pool:
+    with ProcessPoolExecutor(workers, initializer=_follow) as pool:
         yield from pool.map(partial(_take, source), shots, chunksize=_SHOTS)
+
+
+def _follow() -> None:
+    """Leave Ctrl-C, which reaches this process too, to the one that started it, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Killed, it could not say so: its pool would wait for work for ever.
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _take(source: SyntheticSource, shot: Shot) -> tuple[bytes, Seen]:
