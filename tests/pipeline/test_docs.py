@@ -27,14 +27,15 @@ PROFILES = ("embedded", "paper")
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Words of each command: lines of console blocks, and inline code that starts like one."""
+    """Words of each command, without what it is piped into: lines of console blocks, inline code."""
     blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     prompts = [line for block in blocks for line in block.splitlines()]
     typed = [line.removeprefix("$ ") for line in prompts if line.startswith("$ ")]
     typed += [line for block in blocks if "$ " not in block for line in block.splitlines()]
     typed += re.findall(r"`((?:make|dvc|reidpipe|\.ci/run)\b[^`]*)`", text)
     for line in typed:
-        yield shlex.split(line.replace("\n", " "), comments=True)
+        words = shlex.split(line.replace("\n", " "), comments=True)
+        yield words[: words.index("|")] if "|" in words else words
 
 
 def named(program: str) -> list[tuple[str, list[str]]]:
