@@ -27,7 +27,7 @@ PROFILES = ("embedded", "paper")
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Words of each command, without what it is piped into: lines of console blocks, inline code."""
+    """Words of each command (not what it is piped into) of console blocks and inline code."""
     blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     prompts = [line for block in blocks for line in block.splitlines()]
     typed = [line.removeprefix("$ ") for line in prompts if line.startswith("$ ")]
