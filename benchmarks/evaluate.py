@@ -22,10 +22,10 @@ from pathlib import Path
 # isort: split
 import torch
 
-from reidpipe import runtime
 from reidpipe.evaluation import Features, figures, ranked, verification
 from reidpipe.metrics.protocol import Labels
 from reidpipe.params import EvaluateParams, RerankParams
+from reidpipe.runtime import machine
 
 DIMS, LATENT = 2048, 64
 MB = 1 << 20
@@ -166,7 +166,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
 
 def main() -> None:
     """Run the benchmarks named on the command line here, or each one in a process of its own."""
-    runtime.prepare(PLAIN.device, PLAIN.threads)  # as the stage does
+    machine.prepare(PLAIN.device, PLAIN.threads)  # as the stage does
     for name in sys.argv[1:]:
         figures = {"name": name, "threads": torch.get_num_threads()} | BENCHMARKS[name]()
         print(json.dumps(figures), flush=True)

@@ -13,7 +13,8 @@ import sys
 STEP = """
 import sys, time
 import torch
-from reidpipe import params, runtime
+from reidpipe import params
+from reidpipe.runtime import machine
 from reidpipe.models.reid import on_device
 from reidpipe.training.run import Run, new_model
 
@@ -21,7 +22,7 @@ recipe = params.load().embedded.train
 torch.set_num_threads(2)
 torch.set_flush_denormal(True)
 if sys.argv[2] == "kept":
-    runtime.keep_freed_memory()
+    machine.keep_freed_memory()
 model = new_model(Run("benchmark", sys.argv[1], "linear", triplet=False), recipe, 64, seed=0)
 model = on_device(model, torch.device("cpu")).train()
 images, labels = torch.randn(64, 3, *recipe.image_size), torch.arange(64)

@@ -28,13 +28,14 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from reidpipe import params, runtime
+from reidpipe import params
 from reidpipe.data import packing, records, splitting, synthetic
 from reidpipe.data.archive import decode, read
 from reidpipe.data.transforms import MEAN, STD, normalise
 from reidpipe.losses.triplet import batch_hard
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import SyntheticSource, TrainParams
+from reidpipe.runtime import machine
 from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.loop import AUTOCAST, losses
 from reidpipe.training.run import Run, new_model, training_set
@@ -63,7 +64,7 @@ def benchmark(name: str) -> dict[str, object]:
         chosen = params.load()
         profile = chosen.embedded if name == "train-embedded" else chosen.paper
         recipe = profile.train.model_copy(update={"device": "cpu", "workers": 0})
-        runtime.prepare("cpu", recipe.threads)
+        machine.prepare("cpu", recipe.threads)
         if name == "extract-paper":
             found = extracting(archive, manifest, recipe, profile.extract.precision)
         else:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidpipe import checkpoint, runtime
+from reidpipe import checkpoint
 from reidpipe.errors import UserError
 from reidpipe.files import write_bytes, write_csv, write_json
 from reidpipe.metrics.bootstrap import Floats, interval
@@ -21,6 +21,7 @@ from reidpipe.metrics.ranking import Part, Ranking, cmc, collect, parts
 from reidpipe.metrics.rerank import Reranked
 from reidpipe.metrics.verification import Pairs
 from reidpipe.params import BootstrapParams, EvaluateParams
+from reidpipe.runtime import machine
 
 RANKS = (1, 5, 10, 20)
 FALSE_POSITIVE_RATES = ("1e-4", "1e-3", "1e-2")
@@ -48,7 +49,7 @@ def evaluate(
     Raises:
         UserError: the features cannot be evaluated (NaN, zero, no true match); nothing is written.
     """
-    device = runtime.prepare(params.device, params.threads, params.instructions)
+    device = machine.prepare(params.device, params.threads, params.instructions)
     ranking, pairs = ranked(read_features(features, device), params)
     metrics = figures(ranking, params.bootstrap) | verification(pairs)
     curve = 100 * cmc(ranking, CMC_LENGTH)

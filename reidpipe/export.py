@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reidpipe import runtime
 from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
@@ -23,6 +22,7 @@ from reidpipe.files import replacing
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.models.trained import Trained, load
 from reidpipe.params import ExtractParams
+from reidpipe.runtime import machine
 
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 QUERIES, GALLERY = 32, 256
@@ -79,7 +79,7 @@ def export(
             nothing is written.
     """
     _check_libraries()
-    device = runtime.prepare("cpu", params.threads, params.instructions)
+    device = machine.prepare("cpu", params.threads, params.instructions)
     trained = load(model_file)
     images, queries = _sample(archive, manifest, trained.image_size)
     embedder = Embedder(on_device(trained.model, device)).eval()

@@ -6,14 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidpipe import checkpoint, ranks, runtime
+from reidpipe import checkpoint
 from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.data.transforms import normalise
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.models.trained import load
 from reidpipe.params import ExtractParams
-from reidpipe.progress import progress
+from reidpipe.runtime import machine, ranks
+from reidpipe.runtime.progress import progress
 
 SUBSETS = {"query": 0, "gallery": 1}
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -27,7 +28,7 @@ def extract(
     Rows are the manifest's query (subset 0) and gallery (1) rows, in its order; embeddings are not
     normalised.
     """
-    device = runtime.prepare(params.device, params.threads, params.instructions)
+    device = machine.prepare(params.device, params.threads, params.instructions)
     device = ranks.launch(device, params.devices, params.nodes)
     trained = load(model_file)
     model = on_device(trained.model, device)

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reidpipe import runtime
 from reidpipe.data.images import Images
 from reidpipe.data.pictures import BadImageError, decode
 from reidpipe.data.problems import Problems
@@ -22,6 +21,7 @@ from reidpipe.metrics.distance import blocks, prepare_
 from reidpipe.models.reid import on_device
 from reidpipe.models.trained import load
 from reidpipe.params import ProfileParams
+from reidpipe.runtime import machine
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -117,7 +117,7 @@ def _distances(
 ) -> Tensor:
     """From the query to each image, float32 [G]."""
     extract, metric = params.extract, params.evaluate.metric
-    device = runtime.prepare(extract.device, extract.threads, extract.instructions)
+    device = machine.prepare(extract.device, extract.threads, extract.instructions)
     trained = load(model_file)
     model, size = on_device(trained.model, device), trained.image_size
 

@@ -9,7 +9,7 @@ from reidpipe.data import packing
 from reidpipe.data.sources import locating
 from reidpipe.errors import reported
 from reidpipe.params import ArchiveSource, SyntheticSource
-from reidpipe.progress import progress
+from reidpipe.runtime.progress import progress
 
 TRUTH = "truth.csv"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from reidpipe import params
 from reidpipe.errors import UserError, reported
 from reidpipe.files import write_json
-from reidpipe.params.undo import take_back_rejected_values
+from reidpipe.undo import take_back_rejected_values
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reidpipe import params
 from reidpipe.errors import reported
-from reidpipe.training.weights import backbone_weights
+from reidpipe.pretraining import backbone_weights
 
 
 def main() -> None:

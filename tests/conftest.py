@@ -14,5 +14,5 @@ def own_instructions() -> Iterator[None]:
     Of the session, for the report that tests share is made by a fixture of the session.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reidpipe.runtime._AVX2", {})
+        patch.setattr("reidpipe.runtime.machine._AVX2", {})
         yield

@@ -21,7 +21,7 @@ from reidpipe.errors import UserError
 from reidpipe.evaluation import write_ranking
 from reidpipe.metrics.ranking import Ranking
 from reidpipe.params import load
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 ROOT = Path(__file__).parents[1]
 METRICS = {"rank1": 60.0, "rank5": 80.0, "mAP": 45.0, "mINP": 20.0, "num_query": 200}

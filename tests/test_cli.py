@@ -14,7 +14,7 @@ from reidpipe.cli import app
 from reidpipe.errors import UserError
 from reidpipe.evaluation import write_ranking
 from reidpipe.metrics.ranking import Ranking
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 ROOT = Path(__file__).parents[1]
 runner = CliRunner()

@@ -18,7 +18,7 @@ from reidpipe.models.initial import initialise
 from reidpipe.models.reid import ReID
 from reidpipe.models.trained import load
 from reidpipe.params import AttentionParams, CircleParams, ExtractParams
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 PARAMS = ExtractParams(batch_size=4, device="cpu", threads=1)
 SUBSETS = ["train"] * 2 + ["query"] * 3 + ["gallery"] * 6

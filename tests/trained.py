@@ -7,11 +7,10 @@ import numpy as np
 from PIL import Image
 
 from reidpipe import checkpoint
-from reidpipe.models.initial import initialise
+from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID
 from reidpipe.params import CircleParams, load
-from reidpipe.runtime import torch_stream
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 ROOT = Path(__file__).parents[1]
 SIZE = (32, 16)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reidpipe.errors import UserError
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 Indices = NDArray[np.int64]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from reidpipe.params import AugmentParams
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 # Channel means and standard deviations of ImageNet, which the pre-trained weights expect.
 MEAN = (0.485, 0.456, 0.406)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from reidpipe import runtime
 from reidpipe.doctor.finding import Finding, from_error
 from reidpipe.doctor.inputs import data_set, weights
 from reidpipe.doctor.machine import disk, machine
@@ -11,6 +10,7 @@ from reidpipe.doctor.training import runs
 from reidpipe.errors import UserError
 from reidpipe.params import Params
 from reidpipe.reporting.experiment import load_runs
+from reidpipe.runtime.machine import prepare
 
 __all__ = ["Finding", "examine"]
 
@@ -24,7 +24,7 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
     table = load_runs(root / "dvc.yaml", params)
     train = params.active.train
     try:
-        device = runtime.prepare(train.device, train.threads, train.instructions)
+        device = prepare(train.device, train.threads, train.instructions)
     except UserError as error:
         device = None
         yield from_error("device", error)

@@ -10,7 +10,7 @@ from reidpipe.data.synthetic.plan import planned
 from reidpipe.doctor.finding import Finding, from_error
 from reidpipe.errors import UserError
 from reidpipe.params import ArchiveSource, Params, SyntheticWeights, TorchvisionWeights
-from reidpipe.training.weights import check_digest
+from reidpipe.pretraining import check_digest
 
 
 def data_set(name: str, params: Params, root: Path) -> tuple[Finding, int]:

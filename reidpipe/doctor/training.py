@@ -8,10 +8,9 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
 
-from reidpipe import runtime
 from reidpipe.doctor.finding import Finding
 from reidpipe.doctor.machine import GIB, memory
-from reidpipe.models.initial import initialise
+from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import TrainParams
 from reidpipe.reporting.experiment import Run
@@ -58,7 +57,7 @@ def step_cost(attention: str, train: TrainParams, device: torch.device) -> tuple
         circle=train.circle,
         num_classes=train.identities,
     )
-    initialise(model, runtime.torch_stream("doctor"))
+    initialise(model, torch_stream("doctor"))
     on_device(model, device).train()
     share = train.identities * train.images // (train.devices * train.nodes)
     height, width = train.image_size

@@ -9,7 +9,7 @@ one run are hard for the other.
 import numpy as np
 import numpy.typing as npt
 
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 Floats = npt.NDArray[np.float64]
 

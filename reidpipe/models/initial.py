@@ -16,6 +16,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from reidpipe.runtime.streams import stream
+
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 GATES = (nn.Conv1d, nn.Linear)
 
@@ -25,6 +27,11 @@ class Starts(Protocol):
     """A module that sets its initial weights itself."""
 
     def start(self, generator: torch.Generator) -> None: ...
+
+
+def torch_stream(*key: int | str) -> torch.Generator:
+    """What `stream` is for numpy, for torch."""
+    return torch.Generator().manual_seed(int(stream(*key).integers(2**63)))
 
 
 def initialise(model: nn.Module, generator: torch.Generator) -> None:

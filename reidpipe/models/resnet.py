@@ -1,4 +1,4 @@
-"""torchvision's ResNet up to its last feature map, with two slots a block for attention.
+"""ResNet of torchvision's blocks up to the last feature map, two slots a block for attention.
 
 Deep Residual Learning, He et al., https://arxiv.org/abs/1512.03385. State-dict keys and values of
 the plain part are torchvision's; the slots add `attention.*` and `after.*` below a block.
@@ -9,16 +9,16 @@ down-sampling is left out, without the dilation that torchvision would put in it
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1
 
 SLOTS = ("attention", "after")
 
 
 class BasicWithSlots(BasicBlock):  # type: ignore[misc]  # torchvision has no types
-    """torchvision's block of ResNet-10, -18 and -34."""
+    """torchvision's block of ResNet-18 and -34."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,25 +52,33 @@ class BottleneckWithSlots(Bottleneck):  # type: ignore[misc]  # torchvision has 
 
 Block = BasicWithSlots | BottleneckWithSlots
 
-SHAPES: dict[str, tuple[type[Block], list[int]]] = {
-    # torchvision has none. Half the work of 18, and sooner trained: for the embedded profile.
-    "resnet10": (BasicWithSlots, [1, 1, 1, 1]),
-    "resnet18": (BasicWithSlots, [2, 2, 2, 2]),
-    "resnet34": (BasicWithSlots, [3, 4, 6, 3]),
-    "resnet50": (BottleneckWithSlots, [3, 4, 6, 3]),
-    "resnet101": (BottleneckWithSlots, [3, 4, 23, 3]),
+# Depths of the four stages, and channels of the first (its planes, in torchvision's words).
+SHAPES: dict[str, tuple[type[Block], list[int], int]] = {
+    # A block a stage at half the width: for the embedded profile, torchvision has none.
+    "resnet10_x0_5": (BasicWithSlots, [1, 1, 1, 1], 32),
+    "resnet18": (BasicWithSlots, [2, 2, 2, 2], 64),
+    "resnet34": (BasicWithSlots, [3, 4, 6, 3], 64),
+    "resnet50": (BottleneckWithSlots, [3, 4, 6, 3], 64),
+    "resnet101": (BottleneckWithSlots, [3, 4, 23, 3], 64),
 }
 
 
-class Backbone(ResNet):  # type: ignore[misc]  # torchvision has no types
-    """Images [B, 3, H, W] -> feature map [B, D, H/16, W/16], D is 512, or 2048 from 50 on."""
+class Backbone(nn.Module):
+    """Images [B, 3, H, W] -> feature map [B, D, H/16, W/16]; D is `channels`."""
 
     def __init__(self, name: str) -> None:
-        block, depths = SHAPES[name]
-        super().__init__(block, depths)
-        del self.avgpool, self.fc
-        self.channels: int = 512 * block.expansion
-        keep_resolution(self.layer4[0])
+        super().__init__()
+        block, depths, planes = SHAPES[name]
+        self.conv1 = nn.Conv2d(3, planes, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        out = planes * block.expansion
+        self.layer1 = stage(block, planes, planes, depths[0], stride=1)
+        self.layer2 = stage(block, out, 2 * planes, depths[1], stride=2)
+        self.layer3 = stage(block, 2 * out, 4 * planes, depths[2], stride=2)
+        self.layer4 = stage(block, 4 * out, 8 * planes, depths[3], stride=1)
+        self.channels: int = 8 * out
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
@@ -79,7 +87,8 @@ class Backbone(ResNet):  # type: ignore[misc]  # torchvision has no types
 
     def stages(self) -> list[list[Block]]:
         """Blocks of layer1 to layer4."""
-        return [list(stage) for stage in (self.layer1, self.layer2, self.layer3, self.layer4)]
+        layers = (self.layer1, self.layer2, self.layer3, self.layer4)
+        return [cast("list[Block]", list(layer)) for layer in layers]
 
     def blocks(self) -> Iterator[Block]:
         """All blocks in the order of the forward pass."""
@@ -92,8 +101,11 @@ def width(block: Block) -> int:
     return last.num_features
 
 
-def keep_resolution(block: Block) -> None:
-    strided = block.conv1 if isinstance(block, BasicBlock) else block.conv2
-    for conv in (strided, block.downsample[0]):
-        conv.stride = (1, 1)
-    block.stride = 1
+def stage(block: type[Block], channels: int, planes: int, depth: int, stride: int) -> nn.Sequential:
+    """Blocks of one resolution; the first one changes it, on its shortcut too."""
+    out = planes * block.expansion
+    shortcut = None
+    if stride != 1 or channels != out:
+        shortcut = nn.Sequential(conv1x1(channels, out, stride), nn.BatchNorm2d(out))
+    first = block(channels, planes, stride, shortcut)
+    return nn.Sequential(first, *(block(out, planes) for _ in range(depth - 1)))

@@ -22,7 +22,7 @@ ATTENTION_DIR = Path(__file__).parents[1] / "models" / "attention"
 
 Profile = Literal["embedded", "paper"]
 Layout = Literal["market1501", "dukemtmc", "msmt17"]
-Backbone = Literal["resnet10", "resnet18", "resnet34", "resnet50", "resnet101"]
+Backbone = Literal["resnet10_x0_5", "resnet18", "resnet34", "resnet50", "resnet101"]
 Classifier = Literal["linear", "circle", "unified"]
 Precision = Literal["fp32", "bf16", "fp16"]
 Metric = Literal["cosine", "euclidean"]

@@ -18,7 +18,7 @@ from reidpipe.reporting.provenance import provenance
 from reidpipe.reporting.results import load_results
 from reidpipe.reporting.seeds import seed_tables, write_seeds
 from reidpipe.reporting.tables import Table, build_tables, warning
-from reidpipe.runtime import prepare
+from reidpipe.runtime.machine import prepare
 
 
 def report(root: Path, params: Params) -> list[Table]:

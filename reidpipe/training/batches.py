@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from reidpipe import ranks
 from reidpipe.data.images import Images
 from reidpipe.data.sampler import batches
 from reidpipe.data.transforms import augment
 from reidpipe.params import TrainParams
+from reidpipe.runtime import ranks
 
 
 class Batch(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import torch
 
-from reidpipe import ranks
+from reidpipe.runtime import ranks
 
 _EXIT_BY_SIGNAL = 128
 

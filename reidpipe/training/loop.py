@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from reidpipe import ranks
 from reidpipe.errors import UserError
 from reidpipe.losses.joint import joint_loss
 from reidpipe.losses.triplet import hardest
 from reidpipe.models.reid import Output, ReID, on_device
 from reidpipe.params import TrainParams
-from reidpipe.progress import progress
+from reidpipe.runtime import ranks
+from reidpipe.runtime.progress import progress
 from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.interruption import noticed
 from reidpipe.training.position import Position, keep, restore

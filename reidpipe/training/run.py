@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reidpipe import checkpoint, ranks, runtime
+from reidpipe import checkpoint
 from reidpipe.data import records
 from reidpipe.data.images import Images
 from reidpipe.files import write_csv
-from reidpipe.models.initial import initialise
+from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID, load_backbone
 from reidpipe.params import TrainParams
+from reidpipe.runtime import machine, ranks
 from reidpipe.training.batches import TrainingSet
 from reidpipe.training.loop import fit
 from reidpipe.training.resume import State, key
@@ -45,7 +46,7 @@ def train(
     Writes the model and its history. Killed at any time and called again, it goes on where it was
     and ends with the same bytes.
     """
-    device = runtime.prepare(params.device, params.threads, params.instructions)
+    device = machine.prepare(params.device, params.threads, params.instructions)
     device = ranks.launch(device, params.devices, params.nodes)
     config = {"run": asdict(run), "params": params.model_dump(mode="json"), "seed": seed}
     inputs = [archive, manifest, *([weights] if weights else [])]
@@ -83,5 +84,5 @@ def new_model(run: Run, params: TrainParams, num_classes: int, seed: int) -> ReI
         circle=params.circle,
         num_classes=num_classes,
     )
-    initialise(model, runtime.torch_stream(seed, "weights"))
+    initialise(model, torch_stream(seed, "weights"))
     return model

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 
 from reidpipe.data import histogram
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 IMAGES = stream(0, "histogram images").integers(0, 256, (3, 9, 4, 3)).astype(np.uint8)
 

@@ -17,7 +17,7 @@ from reidpipe.data.images import Images
 from reidpipe.data.sampler import batches
 from reidpipe.errors import UserError
 from reidpipe.params import load
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 from reidpipe.training.batches import TrainingSet
 
 

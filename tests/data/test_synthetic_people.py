@@ -14,7 +14,7 @@ from reidpipe.data.synthetic.person import BAGS, HAIRS, LEGWEAR, Material, Perso
 from reidpipe.data.synthetic.picture import photographed, view
 from reidpipe.data.synthetic.scene import painted
 from reidpipe.data.synthetic.solids import Solids, cast, place, surface
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 X, Y = np.linspace(-0.6, 0.6, 60), np.linspace(2.0, -0.2, 110)
 STILL = Pose(phase=0.0, stride=0.0, elbow=0.0)

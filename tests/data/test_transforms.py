@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reidpipe.data.transforms import MEAN, STD, augment, draw, erased_box, normalise
 from reidpipe.params import AugmentParams
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 NOTHING = AugmentParams(flip=0, pad=0, erase=0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reidpipe.metrics.bootstrap import Floats, interval
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 
 def test_equals_resampling_by_hand() -> None:

@@ -7,14 +7,14 @@ from reidpipe.models.placement import place
 from reidpipe.models.resnet import Backbone
 
 LAYERS = {
-    "resnet10": [1, 1, 1, 1],
+    "resnet10_x0_5": [1, 1, 1, 1],
     "resnet18": [2, 2, 2, 2],
     "resnet34": [3, 4, 6, 3],
     "resnet50": [3, 4, 6, 3],
     "resnet101": [3, 4, 23, 3],
 }
 NONLOCAL = {
-    "resnet10": {"2.0", "3.0"},
+    "resnet10_x0_5": {"2.0", "3.0"},
     "resnet18": {"2.0", "2.1", "3.0", "3.1"},
     "resnet34": {"2.2", "2.3", "3.3", "3.4", "3.5"},
     "resnet50": {"2.2", "2.3", "3.3", "3.4", "3.5"},

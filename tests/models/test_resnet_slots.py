@@ -22,7 +22,7 @@ class Times(nn.Module):
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 @pytest.mark.parametrize("index", [0, 1])  # with and without a down-sampled shortcut
 def test_slots(name: str, index: int) -> None:
-    block = Backbone(name).layer2[index].eval()
+    block = Backbone(name).stages()[1][index].eval()
     channels = block.conv1.in_channels
     x = torch.randn(2, channels, 8, 4, generator=torch.Generator().manual_seed(0))
     block.attention, block.after = Times(0), Times(3)

@@ -13,10 +13,9 @@ import torch
 
 from reidpipe.files import write_json
 from reidpipe.losses.joint import joint_loss
-from reidpipe.models.initial import initialise
+from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID
 from reidpipe.params import AttentionParams, CircleParams, TripletParams
-from reidpipe.runtime import torch_stream
 
 GOLDEN = Path(__file__).with_name("golden.json")
 LABELS = torch.tensor([0, 0, 1, 1, 4, 4])

@@ -9,15 +9,13 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from reidpipe.models.resnet import Backbone
 from tests.parity.compare import draw
 
-NAMES = ["resnet10", "resnet18", "resnet34", "resnet50", "resnet101"]
+NAMES = ["resnet18", "resnet34", "resnet50", "resnet101"]
 each_name = pytest.mark.parametrize("name", NAMES)
 
 
 def theirs(name: str) -> nn.Module:
     """ResNet of torchvision up to its last feature map."""
-    named = getattr(models, name, None)
-    # torchvision can build ResNet-10, but has no name for it.
-    network: nn.Module = ResNet(BasicBlock, [1, 1, 1, 1]) if named is None else named()
+    network: nn.Module = getattr(models, name)()
     network.avgpool, network.fc = nn.Identity(), nn.Identity()
     return network
 
@@ -30,7 +28,7 @@ def pair(name: str) -> tuple[Backbone, nn.Module]:
 
 def strided(backbone: Backbone) -> list[nn.Conv2d]:
     """Convolutions whose stride re-identification changes, by their names in torchvision."""
-    block = backbone.layer4[0]
+    block = backbone.stages()[3][0]
     return [block.conv2 if hasattr(block, "conv3") else block.conv1, block.downsample[0]]
 
 
@@ -75,3 +73,15 @@ def test_the_feature_map_is_a_sixteenth(name: str, channels: int) -> None:
     out: Tensor = backbone(draw(1, 3, 64, 32, dtype=torch.float32))
     assert out.shape == (1, channels, 4, 2)
     assert backbone.channels == channels
+
+
+def test_resnet10_x0_5_has_half_the_channels_of_torchvision_s_blocks() -> None:
+    whole = ResNet(BasicBlock, [1, 1, 1, 1])
+    whole.fc = nn.Identity()
+    half = {
+        key: [size // 2 for size in tensor.shape[:2]] + list(tensor.shape[2:])
+        for key, tensor in whole.state_dict().items()
+    }
+    half["conv1.weight"][1] = 3
+    ours = Backbone("resnet10_x0_5").state_dict()
+    assert {key: list(tensor.shape) for key, tensor in ours.items()} == half

@@ -52,6 +52,14 @@ def test_deps_hold_every_reachable_module() -> None:
     assert missing_deps(ROOT) == {}
 
 
+def test_folders_hold_reachable_modules_alone() -> None:
+    """A folder is shorter to name; a module in it that the stage cannot reach would rerun it."""
+    for name, deps in STAGES.items():
+        folders = {dep for dep in deps if (ROOT / dep).is_dir() and dep.parts[0] == "reidpipe"}
+        held = {path.relative_to(ROOT) for dep in folders for path in (ROOT / dep).rglob("*.py")}
+        assert sorted(held - modules(name.partition("@")[0], ROOT)) == [], name
+
+
 @pytest.mark.parametrize("stage", [name for name in STAGES if name.startswith("train@")])
 def test_training_depends_on_its_own_attention_alone(stage: str) -> None:
     runs = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]["foreach"]

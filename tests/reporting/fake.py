@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from reidpipe import checkpoint
 from reidpipe.data import packing, splitting, synthetic
 from reidpipe.files import write_csv, write_json
-from reidpipe.models.initial import initialise
+from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID
 from reidpipe.params import Params, SyntheticSource, load
 from reidpipe.reporting.experiment import Run, load_runs
 from reidpipe.reporting.model_card import load_artifacts
-from reidpipe.runtime import torch_stream
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ("params.yaml", "dvc.yaml", "requirements.lock", "reports/published.yaml")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reidpipe.params import TrainParams, load
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 ROOT = Path(__file__).parents[2]
 IDENTITIES, IMAGES = 6, 4

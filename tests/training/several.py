@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from reidpipe import ranks, runtime
 from reidpipe.data.images import Images
 from reidpipe.extraction import embed
 from reidpipe.models.reid import ReID
 from reidpipe.params import ExtractParams, TrainParams
+from reidpipe.runtime import machine, ranks
 from reidpipe.training import position, resume
 from reidpipe.training import run as training
 from reidpipe.training.run import Run
@@ -63,7 +63,7 @@ def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -
     model = frozen(Run("tiny", "cbam", "circle", True), recipe, 6, 0).eval()  # noqa: FBT003
     members = [line.split(",")[0] for line in manifest.read_text().splitlines()[1:]]
     images = Images(archive, members, (32, 16), cache_mb=0)
-    device = runtime.prepare("cpu", 1)
+    device = machine.prepare("cpu", 1)
     embeddings = embed(model, images, ExtractParams(batch_size=5), device, label="tiny")
     if ranks.rank() == 0:
         torch.save(embeddings, folder / "embeddings.pt")

@@ -7,7 +7,7 @@ import pytest
 
 from reidpipe.files import digest
 from reidpipe.params import TrainParams
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 from tests.training.process import start
 
 Set = tuple[Path, Path]

@@ -24,7 +24,7 @@ from reidpipe.data.synthetic.plan import Shot, planned
 from reidpipe.data.synthetic.scene import Scene, painted
 from reidpipe.files import replacing
 from reidpipe.params import SyntheticSource
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 TRUTH = "truth.csv"
 _HEIGHT, _WIDTH, _QUALITY = 64, 32, 90

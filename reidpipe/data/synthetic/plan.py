@@ -9,7 +9,7 @@ import numpy as np
 
 from reidpipe.data.synthetic.framing import Framing
 from reidpipe.params import SyntheticSource
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 Subset = Literal["train", "val", "query", "gallery"]
 

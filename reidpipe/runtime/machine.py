@@ -6,7 +6,6 @@ import os
 import torch
 
 from reidpipe.errors import UserError
-from reidpipe.streams import stream
 
 # What each library may use of a CPU, read when it first computes.
 _AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
@@ -61,8 +60,3 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         for option, value in (_M_TRIM_THRESHOLD, _M_MMAP_MAX):
             mallopt(option, value)
-
-
-def torch_stream(*key: int | str) -> torch.Generator:
-    """What `stream` is for numpy, for torch: weights are drawn from it."""
-    return torch.Generator().manual_seed(int(stream(*key).integers(2**63)))

@@ -2,14 +2,14 @@
 
 import pytest
 
-from reidpipe.progress import progress
+from reidpipe.runtime.progress import progress
 
 
 def test_lines_have_counts_pace_time_left_and_figures(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter(range(0, 3000, 30))
-    monkeypatch.setattr("reidpipe.progress.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("reidpipe.runtime.progress.time.monotonic", lambda: float(next(clock)))
     with progress("train", 100) as show:
         show(50)
         show(80, figures={"loss": 1.23456})

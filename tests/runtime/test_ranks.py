@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from reidpipe import ranks
 from reidpipe.errors import UserError
+from reidpipe.runtime import ranks
 
 CPU = torch.device("cpu")
 

@@ -11,8 +11,8 @@ from torchvision.models import resnet18
 from reidpipe import checkpoint
 from reidpipe.errors import UserError
 from reidpipe.files import digest
-from reidpipe.params import TorchvisionWeights, TrainParams
-from reidpipe.training.weights import backbone_weights
+from reidpipe.params import TorchvisionWeights, TrainParams, load
+from reidpipe.pretraining import backbone_weights
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def recipe(recipe: TrainParams) -> TrainParams:
-    """There are no weights of ResNet-10 to fetch."""
-    return recipe.model_copy(update={"backbone": "resnet18"})
+def recipe() -> TrainParams:
+    """A small network of torchvision's."""
+    return load().embedded.train.model_copy(update={"backbone": "resnet18"})
 
 
 def saved(folder: Path, content: Any) -> TorchvisionWeights:

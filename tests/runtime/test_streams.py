@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reidpipe.streams import stream
+from reidpipe.runtime.streams import stream
 
 
 def test_a_stream_is_equal_on_every_machine() -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from reidpipe.errors import UserError
-from reidpipe.runtime import prepare, torch_stream
+from reidpipe.models.initial import torch_stream
+from reidpipe.runtime.machine import prepare
 
 
 def test_global_streams_are_neither_read_nor_moved() -> None:
@@ -43,7 +44,7 @@ def test_freed_memory_is_used_again() -> None:
     code = (
         "import resource\n"
         "import numpy as np\n"
-        "from reidpipe import runtime\n"
+        "from reidpipe.runtime import machine\n"
         "{call}\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "make = lambda: np.ones(1 << 23)\n"
@@ -53,6 +54,6 @@ def test_freed_memory_is_used_again() -> None:
     )
     anew, again = (
         int(subprocess.check_output([sys.executable, "-c", code.format(call=call)]))
-        for call in ("", "runtime.keep_freed_memory()")
+        for call in ("", "machine.keep_freed_memory()")
     )
     assert again < anew / 10
