@@ -71,7 +71,7 @@ def test_killed_at_random_moments(tiny_set: Set, recipe: TrainParams) -> None:
 
 
 def test_a_full_disk_is_said_and_costs_nothing(tiny_set: Set, recipe: TrainParams) -> None:
-    full = start(tiny_set, recipe, "--room", str(20 << 20))
+    full = start(tiny_set, recipe, "--room", str(8 << 20))
     _, said = full.communicate()
     assert full.returncode == 2
     assert said.count("error: no room to write") == 1
