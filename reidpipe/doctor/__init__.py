@@ -36,4 +36,6 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
         yield finding
     yield weights(params.active.weights)
     if device:
+        kinds = ", ".join(dict.fromkeys(run.model.attention for run in table.values()))
+        yield Finding("steps", fine=True, found=f"measuring one each of {kinds}; a CPU takes long")
         yield from runs(table, train, images, device)

@@ -17,8 +17,10 @@ from reidpipe.reporting.experiment import Run
 from reidpipe.training.loop import AUTOCAST
 
 _STEPS = 2
-_PIXELS = 1 << 18
-"""A CPU measures as much of a batch as has so many, eight images of 256x128; the rest by ratio."""
+_SLOW = 2.0
+"""Seconds of a first step that is measure enough, although it also warms up."""
+_PIXELS = 1 << 16
+"""A CPU measures as much of a batch as has so many, two images of 256x128; the rest by ratio."""
 _ADAM = 16
 """Bytes a parameter: itself, its gradient and two moments, float32."""
 
@@ -64,11 +66,15 @@ def step_cost(attention: str, train: TrainParams, device: torch.device) -> tuple
     size = share if device.type == "cuda" else max(2, min(share, _PIXELS // (height * width)))
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    kept = step(model, train, size, device)
     start = time.perf_counter()
-    for _ in range(_STEPS):
-        step(model, train, size, device)
-    seconds = (time.perf_counter() - start) / _STEPS * share / size
+    kept = step(model, train, size, device)
+    took = time.perf_counter() - start
+    if took < _SLOW:
+        start = time.perf_counter()
+        for _ in range(_STEPS):
+            step(model, train, size, device)
+        took = (time.perf_counter() - start) / _STEPS
+    seconds = took * share / size
     parameters = _ADAM * sum(weight.numel() for weight in model.parameters())
     if device.type == "cuda":
         return seconds, (torch.cuda.max_memory_allocated(device) + parameters / 2) / GIB
