@@ -13,6 +13,8 @@ from torch import Tensor
 
 from reidpipe import checkpoint, evaluation
 from reidpipe.errors import UserError
+from reidpipe.files import digest
+from reidpipe.metrics.ranking import Ranking
 from reidpipe.params import BootstrapParams, EvaluateParams, RerankParams
 
 BOOTSTRAP = BootstrapParams(samples=200)
@@ -194,6 +196,17 @@ def test_compare_refuses_other_queries(tmp_path: Path) -> None:
     other = evaluation.read_ranking(tmp_path / "out/ranking.npz")
     with pytest.raises(UserError, match="different queries"):
         list(evaluation.compare(ranking, other, BOOTSTRAP))
+
+
+def test_bytes_of_a_ranking_are_those_of_every_python(tmp_path: Path) -> None:
+    """Taken with Python 3.11.2 and 3.11.7, between which zipfile changed its headers."""
+    rows, halves = np.arange(3), np.linspace(0, 1, 3)
+    top, distances = np.arange(6).reshape(3, 2), np.ones((3, 2), dtype=np.float32)
+    ranking = Ranking(rows, rows, halves, halves, top, distances, num_query=4)
+    evaluation.write_ranking(tmp_path / "ranking.npz", ranking)
+    assert digest(tmp_path / "ranking.npz") == (
+        "f844b2c72e8b84b233b3ff93d048f8a2b921ec3b132cf699e1da4cffc829ee62"
+    )
 
 
 def test_a_broken_ranking_is_named(tmp_path: Path) -> None:
