@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from reidpipe import checkpoint
 from reidpipe.data import records
 from reidpipe.data.images import Images
+from reidpipe.data.loading import ahead
 from reidpipe.data.transforms import normalise
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.models.trained import load
@@ -45,6 +46,16 @@ def extract(
         checkpoint.save(out, tensors, {"run": trained.run, "flip": params.flip})
 
 
+class _Batches(Dataset[Tensor]):
+    """The images uint8 [B, 3, H, W] from the one asked for on."""
+
+    def __init__(self, images: Images, size: int) -> None:
+        self.images, self.size = images, size
+
+    def __getitem__(self, first: int) -> Tensor:
+        return self.images.take(range(first, min(first + self.size, len(self.images))))
+
+
 @torch.inference_mode()
 def embed(
     model: ReID, images: Images, params: ExtractParams, device: torch.device, *, label: str
@@ -52,19 +63,21 @@ def embed(
     """Embeddings float32 [N, D] on the CPU; with `flip`, the mean with the mirrored image's."""
     half = AUTOCAST.get(params.precision)
     embeddings = torch.zeros(len(images), model.backbone.channels, device=device)
-    starts = range(0, len(images), params.batch_size)
+    # Whole batches are shared out: an embedding may differ in its last bit with its batch.
+    firsts = range(0, len(images), params.batch_size)[ranks.rank() :: ranks.world()]
+    batches = ahead(
+        _Batches(images, params.batch_size), firsts, workers=params.workers, device=device
+    )
     with (
         torch.autocast(device.type, dtype=half, enabled=half is not None),
         progress(f"extract {label}", len(images), quiet=ranks.rank() > 0) as show,
     ):
-        # Whole batches are shared out: an embedding may differ in its last bit with its batch.
-        for start in starts[ranks.rank() :: ranks.world()]:
-            indices = np.arange(start, min(start + params.batch_size, len(images)))
-            batch = normalise(images.take(indices).to(device))
+        for first, pixels in zip(firsts, batches, strict=True):
+            batch = normalise(pixels.to(device, non_blocking=True))
             batch = batch.contiguous(memory_format=torch.channels_last)
             embedding = model.embed(batch).float()
             if params.flip:
                 embedding = (embedding + model.embed(batch.flip(3)).float()) / 2
-            embeddings[indices] = embedding
-            show(int(indices[-1]) + 1)
+            embeddings[first : first + len(batch)] = embedding
+            show(first + len(batch))
     return ranks.add_up(embeddings).cpu()

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from reidpipe.data.archive import decode, read
 
-_THREADS = 2
 _MEGABYTE = 1 << 20
 
 
@@ -42,8 +41,9 @@ class Images:
         return self._read(indices)
 
     def _read(self, indices: Sequence[int] | np.ndarray | range) -> Tensor:
-        # Threads, because Pillow decodes and resizes outside the interpreter's lock.
-        with ThreadPoolExecutor(_THREADS) as pool:
+        # Threads, because Pillow decodes and resizes outside the interpreter's lock; as many as
+        # torch would take here, which is one in a loader's worker.
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             pixels = list(pool.map(self._one, indices))
         return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
 

@@ -17,13 +17,17 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1
 SLOTS = ("attention", "after")
 
 
-class BasicWithSlots(BasicBlock):  # type: ignore[misc]  # torchvision has no types
-    """torchvision's block of ResNet-18 and -34."""
+class Slots:
+    """What a block of torchvision lacks: places for attention, empty at first."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.attention: nn.Module = nn.Identity()
         self.after: nn.Module = nn.Identity()
+
+
+class BasicWithSlots(Slots, BasicBlock):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's block of ResNet-18 and -34."""
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.relu(self.bn1(self.conv1(x)))
@@ -33,13 +37,8 @@ class BasicWithSlots(BasicBlock):  # type: ignore[misc]  # torchvision has no ty
         return out
 
 
-class BottleneckWithSlots(Bottleneck):  # type: ignore[misc]  # torchvision has no types
+class BottleneckWithSlots(Slots, Bottleneck):  # type: ignore[misc]  # torchvision has no types
     """torchvision's block of ResNet-50 and -101."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.attention: nn.Module = nn.Identity()
-        self.after: nn.Module = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.relu(self.bn1(self.conv1(x)))

@@ -29,6 +29,8 @@ def prepare(device: str, threads: int | None, instructions: str = "native") -> t
     # As torch.use_deterministic_algorithms, which loads the compiler as well: more than a second.
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
+    # Convolutions in float32 are meant to be that; by default GPUs round their inputs to 10 bits.
+    torch.backends.cudnn.allow_tf32 = False
     # Gradients have many numbers below 1e-38; training is a tenth faster without them.
     torch.set_flush_denormal(True)
     # It would also fill every new tensor with NaN, to show who reads before writing.

@@ -71,6 +71,8 @@ def add_up(tensor: Tensor) -> Tensor:
 
 def anywhere(flag: bool, device: torch.device) -> bool:
     """Whether any rank says yes; all of them must ask."""
+    if world() == 1:
+        return flag
     return bool(add_up(torch.tensor(float(flag), device=device)).item())
 
 

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from reidpipe.data.images import Images
-from reidpipe.data.sampler import batches
-from reidpipe.data.transforms import augment
+from reidpipe.data.loading import ahead
+from reidpipe.data.sampler import Indices, batches
+from reidpipe.data.transforms import augment, erase, normalise
 from reidpipe.params import TrainParams
 from reidpipe.runtime import ranks
 
@@ -19,66 +20,58 @@ class Batch(NamedTuple):
     """What one step sees of P x K images, or this rank's share of them."""
 
     images: Tensor
-    """float32 [B, 3, H, W], augmented and normalised."""
+    """uint8 [B, 3, H, W], flipped and cropped."""
+    boxes: Tensor
+    """int64 [B, 4]: what is to be erased (top, left, height, width), in pixels."""
     labels: Tensor
     """int64 [B]."""
-    indices: np.ndarray
+    indices: Indices
     """int64 [B]: the images' numbers in the data set."""
 
-
-class _Epoch(Dataset[Batch]):
-    """The batches of one epoch; which images and what becomes of them depends on the seed alone."""
-
-    def __init__(
-        self, images: Images, labels: np.ndarray, params: TrainParams, seed: int, epoch: int
-    ) -> None:
-        self.images, self.labels, self.params = images, labels, params
-        self.seed, self.epoch = seed, epoch
-        shape = {"identities": params.identities, "images": params.images}
-        self.batches = batches(labels, **shape, seed=seed, epoch=epoch)
-        # Asked here: a worker process knows of no ranks.
-        self.share = ranks.share(params.identities * params.images)
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, step: int) -> Batch:
-        indices = self.batches[step][self.share]
-        pixels = augment(
-            self.images.take(indices),
-            indices,
-            params=self.params.augment,
-            seed=self.seed,
-            epoch=self.epoch,
-        )
-        return Batch(pixels, torch.from_numpy(self.labels[indices]), indices)
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The network's input float32 [B, 3, H, W], normalised and erased, and the labels."""
+        images, boxes, labels = (part.to(device, non_blocking=True) for part in self[:3])
+        pixels = erase(normalise(images), boxes)
+        return pixels.contiguous(memory_format=torch.channels_last), labels
 
 
-class TrainingSet:
-    """Images [N] with labels [N] in 0..C-1, served as epochs of batches."""
+class TrainingSet(Dataset[Batch]):
+    """Images [N] with labels [N] in 0..C-1, served as the batches of a run, numbered from 0.
+
+    Which images a batch has and what becomes of them depends on the seed and its number alone.
+    """
 
     def __init__(self, images: Images, labels: np.ndarray, params: TrainParams, seed: int) -> None:
         self.images, self.labels, self.params, self.seed = images, labels, params, seed
+        self._epoch, self._rows = 0, self._batches(0)
+        self.steps = len(self._rows)
+        """Batches of an epoch: the same number in every one."""
+        # Asked here: a worker process knows of no ranks.
+        self._share = ranks.share(params.identities * params.images)
 
     @property
     def num_classes(self) -> int:
         return int(self.labels.max()) + 1
 
-    def steps(self, epoch: int) -> int:
-        """Number of batches in `epoch`: the same in every one."""
-        return len(self._epoch(epoch))
-
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of `epoch` from step `first` on."""
-        dataset = self._epoch(epoch)
-        loader = DataLoader(
-            dataset,
-            batch_size=None,  # the data set serves whole batches
-            sampler=range(first, len(dataset)),
-            num_workers=self.params.workers,
-            generator=torch.Generator(),  # the loader draws a seed; not from the global stream
+    def __getitem__(self, number: int) -> Batch:
+        epoch, step = divmod(number, self.steps)
+        if epoch != self._epoch:
+            self._epoch, self._rows = epoch, self._batches(epoch)
+        indices = self._rows[step][self._share]
+        images, boxes = augment(
+            self.images.take(indices),
+            indices,
+            params=self.params.augment,
+            seed=self.seed,
+            epoch=epoch,
         )
-        return iter(loader)
+        return Batch(images, boxes, torch.from_numpy(self.labels[indices]), indices)
 
-    def _epoch(self, epoch: int) -> _Epoch:
-        return _Epoch(self.images, self.labels, self.params, self.seed, epoch)
+    def batches(self, epoch: int, step: int, device: torch.device) -> Iterator[Batch]:
+        """All batches from `step` of `epoch` to the end of the run, for a network on `device`."""
+        order = range(epoch * self.steps + step, self.params.epochs * self.steps)
+        return ahead(self, order, workers=self.params.workers, device=device)
+
+    def _batches(self, epoch: int) -> list[Indices]:
+        shape = {"identities": self.params.identities, "images": self.params.images}
+        return batches(self.labels, **shape, seed=self.seed, epoch=epoch)

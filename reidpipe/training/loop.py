@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -46,18 +47,19 @@ def fit(
     scaler = torch.GradScaler(device.type, enabled=params.precision == "fp16")
     position = restore(state, model, optimiser, scaler)
     network = ranks.synchronised(model, device)
-    steps, size = data.steps(position.epoch), params.identities * params.images
+    steps, size = data.steps, params.identities * params.images
     total = params.epochs * steps * size
 
     with noticed() as stop, progress(label, total, quiet=ranks.rank() > 0) as show:
+        batches = data.batches(position.epoch, position.step, device)
         while position.epoch < params.epochs:
-            for batch in data.epoch(position.epoch, first=position.step):
+            for batch in islice(batches, steps - position.step):
                 rate = learning_rate(params, position.epoch, position.step, steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
 
                 with memory_explained(params, device):
-                    loss, figures = losses(network, batch, params, device, triplet=triplet)
+                    loss, figures = losses(network, *batch.on(device), params, triplet=triplet)
                     check_finite(figures, position, data.images.members, batch)
                     optimiser.zero_grad()
                     scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -79,13 +81,19 @@ def fit(
 
 
 def losses(
-    network: nn.Module, batch: Batch, params: TrainParams, device: torch.device, *, triplet: bool
+    network: nn.Module, images: Tensor, labels: Tensor, params: TrainParams, *, triplet: bool
 ) -> tuple[Tensor, dict[str, float]]:
-    """The joint loss of one batch (of all ranks' shares), and the figures for the history."""
-    images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
-    labels = batch.labels.to(device, non_blocking=True)
+    """The joint loss of one batch (of all ranks' shares), and the figures for the history.
+
+    Args:
+        network: a `ReID`, on the device of `images`.
+        images: float32 [B, 3, H, W].
+        labels: int64 [B].
+        params: precision, label smoothing and margin.
+        triplet: whether the triplet loss is part of the sum.
+    """
     half = AUTOCAST.get(params.precision)
-    with torch.autocast(device.type, dtype=half, enabled=half is not None):
+    with torch.autocast(images.device.type, dtype=half, enabled=half is not None):
         output = Output(*map(ranks.together, network(images, labels)))
         labels = ranks.together(labels)
         parts = joint_loss(
@@ -103,7 +111,9 @@ def losses(
         "hardest_positive": positive.mean(),
         "hardest_negative": negative.mean(),
     }
-    return loss, {name: value.item() for name, value in figures.items()}
+    # One transfer: a GPU would be waited for at each.
+    values = torch.stack([value.detach() for value in figures.values()]).tolist()
+    return loss, dict(zip(figures, values, strict=True))
 
 
 def check_finite(

@@ -6,11 +6,25 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidpipe.data.transforms import MEAN, STD, augment, draw, erased_box, normalise
+from reidpipe.data.transforms import MEAN, STD, augment, draw, erase, erased_box, normalise
 from reidpipe.params import AugmentParams
 from reidpipe.runtime.streams import stream
 
 NOTHING = AugmentParams(flip=0, pad=0, erase=0)
+
+
+def augmented(
+    batch: torch.Tensor,
+    indices: np.ndarray,
+    params: AugmentParams,
+    *,
+    seed: int = 0,
+    epoch: int = 0,
+) -> torch.Tensor:
+    """What the network sees."""
+    crops, boxes = augment(batch, indices, params=params, seed=seed, epoch=epoch)
+    assert crops.dtype == torch.uint8
+    return erase(normalise(crops), boxes)
 
 
 def images(count: int, height: int = 12, width: int = 8) -> torch.Tensor:
@@ -28,21 +42,21 @@ def test_normalise_is_the_formula() -> None:
 
 def test_with_nothing_to_do_images_are_only_normalised() -> None:
     batch = images(3)
-    got = augment(batch, np.arange(3), params=NOTHING, seed=0, epoch=0)
+    got = augmented(batch, np.arange(3), NOTHING)
     assert torch.equal(got, normalise(batch))
 
 
 def test_a_certain_flip_mirrors() -> None:
     batch = images(3)
     params = NOTHING.model_copy(update={"flip": 1.0})
-    got = augment(batch, np.arange(3), params=params, seed=0, epoch=0)
+    got = augmented(batch, np.arange(3), params)
     assert torch.equal(got, normalise(batch.flip(3)))
 
 
 def test_a_crop_is_a_window_of_the_padded_image() -> None:
     params = NOTHING.model_copy(update={"pad": 2})
     batch = images(20)
-    got = augment(batch, np.arange(20), params=params, seed=3, epoch=1)
+    got = augmented(batch, np.arange(20), params, seed=3, epoch=1)
     for index in range(20):
         chance = draw(params, (12, 8), 3, 1, index)
         padded = torch.zeros(3, 16, 12, dtype=torch.uint8)
@@ -54,7 +68,7 @@ def test_a_crop_is_a_window_of_the_padded_image() -> None:
 def test_erasing_sets_one_box_to_the_mean_colour() -> None:
     params = NOTHING.model_copy(update={"erase": 1.0})
     batch = images(20)
-    got = augment(batch, np.arange(20), params=params, seed=0, epoch=0)
+    got = augmented(batch, np.arange(20), params)
     whole = normalise(batch)
     for index in range(20):
         box = draw(params, (12, 8), 0, 0, index).erased
@@ -90,11 +104,11 @@ def test_erased_areas_are_spread_over_the_published_range() -> None:
 
 def test_an_image_has_the_same_fate_in_any_batch_and_order() -> None:
     batch, params = images(6), AugmentParams(flip=0.5, pad=2, erase=0.5)
-    whole = augment(batch, np.arange(6), params=params, seed=1, epoch=2)
+    whole = augmented(batch, np.arange(6), params, seed=1, epoch=2)
     order = np.array([4, 0, 5])
-    part = augment(batch[order], order, params=params, seed=1, epoch=2)
+    part = augmented(batch[order], order, params, seed=1, epoch=2)
     assert torch.equal(part, whole[order])
-    assert not torch.equal(augment(batch, np.arange(6), params=params, seed=1, epoch=3), whole)
+    assert not torch.equal(augmented(batch, np.arange(6), params, seed=1, epoch=3), whole)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("flip", 0.5), ("erase", 0.3)])

@@ -15,7 +15,6 @@ TITLES = ("An attention module", "A loss", "A backbone", "A data set")
 STEP = """
 import torch
 from reidpipe.params import AttentionParams, load
-from reidpipe.training.batches import Batch
 from reidpipe.training.loop import losses
 from reidpipe.training.run import Run, new_model
 
@@ -23,8 +22,8 @@ def step(module="none", **changes):
     params = load().embedded.train.model_copy(update=changes)
     network = new_model(Run("mine", module, "linear", triplet=True), params, 3, seed=0)
     images = torch.rand(6, 3, 32, 16, generator=torch.Generator().manual_seed(0))
-    batch = Batch(images, torch.tensor([0, 0, 1, 1, 2, 2]), [])
-    loss, figures = losses(network, batch, params, torch.device("cpu"), triplet=True)
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    loss, figures = losses(network, images, labels, params, triplet=True)
     loss.backward()
     return network, figures
 """

@@ -25,6 +25,7 @@ def start(
     arguments = [*map(str, tiny_set), recipe.model_dump_json(by_alias=True), *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.training.process", *arguments],
+        process_group=0,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -200,16 +200,18 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals, workers: int
 ) -> None:
-    longer = recipe.model_copy(update={"epochs": 8})
+    """Sent to the whole group of processes, as a terminal sends it."""
+    longer = recipe.model_copy(update={"epochs": 8, "workers": workers})
     process = start(tiny_set, longer)
     while not list(Path(".resume").glob("*/state.safetensors")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(number)
+    os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert f"{number.name}: the state is saved" in said
