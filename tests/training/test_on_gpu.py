@@ -1,0 +1,155 @@
+"""What only a GPU shows: kernels without a deterministic form, its precisions, its memory."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from reidpipe import checkpoint, evaluation
+from reidpipe.doctor.training import step_cost
+from reidpipe.errors import UserError
+from reidpipe.extraction import extract
+from reidpipe.files import digest
+from reidpipe.params import EvaluateParams, ExtractParams, RerankParams, TrainParams
+from reidpipe.training import position, resume
+from reidpipe.training.run import Run, train
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is there")
+Set = tuple[Path, Path]
+OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
+LOSSES = 2, 3, 4
+"""Columns of history.csv."""
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def on_gpu(recipe: TrainParams) -> TrainParams:
+    return recipe.model_copy(update={"device": "cuda", "precision": "bf16", "image_size": (64, 32)})
+
+
+def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS) -> str:
+    archive, manifest = tiny_set
+    model, history = folder / "model.safetensors", folder / "history.csv"
+    files = {"archive": archive, "manifest": manifest, "model_file": model, "history_file": history}
+    train(run, recipe, 0, **files, weights=None)
+    return digest(model) + digest(history)
+
+
+@pytest.mark.parametrize("attention", ["none", "se", "eca", "cbam", "nonlocal", "danet"])
+@pytest.mark.parametrize("backbone", ["resnet10_x0_5", "resnet50"])
+def test_every_attention_trains_to_equal_bytes(
+    tiny_set: Set, on_gpu: TrainParams, tmp_path: Path, attention: str, backbone: str
+) -> None:
+    """An operation without a deterministic form would stop with an error."""
+    run = Run("tiny", attention=attention, classifier="circle", triplet=True)
+    recipe = on_gpu.model_copy(update={"backbone": backbone})
+    assert go(tiny_set, recipe, tmp_path / "a", run) == go(tiny_set, recipe, tmp_path / "b", run)
+
+
+@pytest.mark.parametrize("classifier", ["linear", "unified"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_every_precision_and_head_trains_to_equal_bytes_with_any_workers(
+    tiny_set: Set, on_gpu: TrainParams, tmp_path: Path, classifier: str, precision: str
+) -> None:
+    run = Run("tiny", attention="cbam", classifier=classifier, triplet=False)
+    recipe = on_gpu.model_copy(update={"precision": precision})
+    alone = go(tiny_set, recipe, tmp_path / "a", run)
+    assert go(tiny_set, recipe.model_copy(update={"workers": 2}), tmp_path / "b", run) == alone
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_killed_the_next_run_ends_with_the_same_bytes(
+    tiny_set: Set,
+    on_gpu: TrainParams,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+) -> None:
+    recipe = on_gpu.model_copy(update={"precision": precision})
+    undisturbed = go(tiny_set, recipe, tmp_path / "a")
+    monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
+    count, add = 0, position.Position.add
+
+    def dies(self: position.Position, figures: dict[str, float]) -> None:
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise InterruptedError
+        add(self, figures)
+
+    monkeypatch.setattr(position.Position, "add", dies)
+    with pytest.raises(InterruptedError):
+        go(tiny_set, recipe, tmp_path / "b")
+    assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
+
+
+def test_the_first_losses_are_the_cpus(tiny_set: Set, recipe: TrainParams, tmp_path: Path) -> None:
+    one_step = recipe.model_copy(update={"epochs": 1, "milestones": (), "identities": 6})
+    rows = []
+    for device in ("cpu", "cuda"):
+        go(tiny_set, one_step.model_copy(update={"device": device}), tmp_path / device)
+        row = (tmp_path / device / "history.csv").read_text().splitlines()[1].split(",")
+        rows.append([float(row[column]) for column in LOSSES])
+    assert rows[1] == pytest.approx(rows[0], rel=1e-3)
+
+
+def test_a_step_that_does_not_fit_says_what_to_lower(
+    tiny_set: Set, on_gpu: TrainParams, tmp_path: Path
+) -> None:
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(0.005)
+    try:
+        with pytest.raises(UserError, match="the GPU's memory is full"):
+            go(tiny_set, on_gpu.model_copy(update={"image_size": (2048, 1024)}), tmp_path)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_features_and_figures_are_the_cpus(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+) -> None:
+    archive, manifest = tiny_set
+    lines = manifest.read_text().splitlines()
+    test = tmp_path / "test.csv"
+    rows = [line.split(",") for line in lines[1:]]
+    for number, row in enumerate(rows):
+        row[3:] = ["gallery" if number % 4 else "query", "-1"]
+    rows.sort(key=lambda row: row[3] == "gallery")
+    test.write_text("\n".join([*lines, *map(",".join, rows)]) + "\n")
+    go(tiny_set, recipe, tmp_path)
+    found = {}
+    ways: dict[str, dict[str, object]] = {
+        "cpu": {"device": "cpu"},
+        "cuda": {"device": "cuda", "workers": 2},
+        "again": {"device": "cuda"},
+        "bf16": {"device": "cuda", "precision": "bf16"},
+    }
+    for name, change in ways.items():
+        out = tmp_path / f"{name}.safetensors"
+        chosen = ExtractParams.model_validate({"batch_size": 7} | change)
+        extract(tmp_path / "model.safetensors", archive, test, chosen, out)
+        found[name] = checkpoint.load(out)[0]["embedding"]
+    torch.testing.assert_close(found["cuda"], found["cpu"], rtol=1e-3, atol=1e-3)
+    assert digest(tmp_path / "cuda.safetensors") == digest(tmp_path / "again.safetensors")
+    assert torch.cosine_similarity(found["bf16"], found["cpu"]).min() > 0.99
+    for rerank in (None, RerankParams(k1=4, k2=2)):
+        made = {}
+        for device in ("cpu", "cuda"):
+            folder = tmp_path / f"{device}{rerank is not None}"
+            params = EvaluateParams(device=device, rerank=rerank, top_k=5)
+            outputs = [folder / name for name in ("metrics.json", "cmc.csv", "ranking.npz")]
+            evaluation.evaluate(tmp_path / "cpu.safetensors", params, *outputs)
+            made[device] = evaluation.read_ranking(outputs[2])
+        assert (made["cpu"].first_match == made["cuda"].first_match).all()
+        assert made["cuda"].average_precision == pytest.approx(made["cpu"].average_precision)
+
+
+def test_the_doctor_measures_a_step(recipe: TrainParams) -> None:
+    seconds, gigabytes = step_cost("cbam", recipe, torch.device("cuda"))
+    assert 0 < seconds < 10
+    assert 0 < gigabytes < 10
