@@ -4,19 +4,26 @@
     python benchmarks/train.py train-paper      one
 
 Prints one JSON line a benchmark. `images_per_s` is training (or embedding) from the packed zip, as
-the stages do it. `model_images_per_s` is the same step on random tensors that lie in memory, and
+the stages do it. `model_images_per_s` is the same step on tensors that lie on the device, and
 `share` their quotient: 1 where reading and augmenting cost nothing. `speedup` is against the loop
-of the field's code bases: float32, contiguous tensors, PIL images and transforms one by one, a
-loader of one worker. The three take turns, and the best turn of each counts. The data are
-synthetic people of 128 x 64 pixels, generated into a temporary folder.
+of the field's code bases: float32 (convolutions in TF32 where a GPU has it, torch's default),
+contiguous tensors, PIL images and transforms one by one, a loader of one worker. The three take
+turns, and the best turn of each counts. The data are synthetic people of 128 x 64 pixels,
+generated into a temporary folder.
+
+train-embedded runs on the CPU, the others on a GPU where there is one, with the workers of the
+paper profile (one core in two at most); without, in the process itself.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,12 +38,13 @@ from torchvision import transforms
 from reidpipe import params
 from reidpipe.data import packing, records, splitting, synthetic
 from reidpipe.data.archive import decode, read
+from reidpipe.data.images import Images
 from reidpipe.data.transforms import MEAN, STD, normalise
+from reidpipe.extraction import embed
 from reidpipe.losses.triplet import batch_hard
 from reidpipe.models.reid import ReID, on_device
-from reidpipe.params import SyntheticSource, TrainParams
+from reidpipe.params import ExtractParams, SyntheticSource, TrainParams
 from reidpipe.runtime import machine
-from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.loop import AUTOCAST, losses
 from reidpipe.training.run import Run, new_model, training_set
 
@@ -44,18 +52,16 @@ PEOPLE = SyntheticSource(
     source="synthetic", layout="market1501", cameras=6, train_ids=64, test_ids=1
 )
 OURS = Run("ours", attention="cbam", classifier="circle", triplet=True)
-CPU = torch.device("cpu")
-TURNS = 3
+TURNS, SECONDS = 3, 5.0
+"""Of each way, and how long a turn is at least."""
+NAMES = ("train-embedded", "train-paper", "extract-paper", "extract-paper-bf16")
 
 
-class Speed(NamedTuple):
-    """Batches of a turn, and whether the plain loop is measured too."""
+class Way(NamedTuple):
+    """Something to measure, and how many images it takes at a time."""
 
-    batches: int
-    plain: bool
-
-
-TRAINING = {"train-embedded": Speed(12, plain=False), "train-paper": Speed(3, plain=True)}
+    work: Callable[[], object]
+    images: int
 
 
 def benchmark(name: str) -> dict[str, object]:
@@ -63,13 +69,20 @@ def benchmark(name: str) -> dict[str, object]:
         archive, manifest = prepared(Path(folder))
         chosen = params.load()
         profile = chosen.embedded if name == "train-embedded" else chosen.paper
-        recipe = profile.train.model_copy(update={"device": "cpu", "workers": 0})
-        machine.prepare("cpu", recipe.threads)
-        if name == "extract-paper":
-            found = extracting(archive, manifest, recipe, profile.extract.precision)
+        device = machine.prepare(profile.train.device, profile.train.threads)
+        workers = {"workers": min(8, (os.cpu_count() or 1) // 2) if device.type == "cuda" else 0}
+        # The run is longer than the benchmark.
+        recipe = profile.train.model_copy(update={**workers, "epochs": 10_000})
+        if name.startswith("extract"):
+            precision = {"precision": "bf16"} if name.endswith("bf16") else {}
+            size = {} if device.type == "cuda" else {"batch_size": 64}
+            extract = profile.extract.model_copy(update={**workers, **precision, **size})
+            found = extracting(archive, manifest, recipe, extract, device)
         else:
-            found = training(archive, manifest, recipe, TRAINING[name])
-    return {"benchmark": name, **found}
+            plain = name == "train-paper"
+            found = training(archive, manifest, recipe, device, plain=plain)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {"benchmark": name, "device": where, **found}
 
 
 def prepared(folder: Path) -> tuple[Path, Path]:
@@ -81,58 +94,69 @@ def prepared(folder: Path) -> tuple[Path, Path]:
     return archive, manifest
 
 
-def training(archive: Path, manifest: Path, recipe: TrainParams, speed: Speed) -> dict[str, object]:
+def training(
+    archive: Path, manifest: Path, recipe: TrainParams, device: torch.device, *, plain: bool
+) -> dict[str, object]:
     data = training_set(archive, manifest, recipe, seed=0)
     ours, reference = (new_model(OURS, recipe, data.num_classes, seed=0) for _ in range(2))
-    step = stepping(on_device(ours, CPU).train(), recipe)
-    served, plain_served = endless(data), plain_batches(archive, manifest, recipe)
-    resident = next(served)
-    plain_step = plain_stepping(reference.train(), recipe)
-    ways: dict[str, Callable[[], object]] = {
-        "images_per_s": lambda: step(next(served)),
-        "model_images_per_s": lambda: step(resident),
+    step = stepping(on_device(ours, device).train(), recipe)
+    served = data.batches(0, 0, device)
+    resident = next(served).on(device)
+    size = recipe.identities * recipe.images
+    ways = {
+        "images_per_s": Way(lambda: step(*next(served).on(device)), size),
+        "model_images_per_s": Way(lambda: step(*resident), size),
     }
-    if speed.plain:
-        ways["plain_images_per_s"] = lambda: plain_step(*next(plain_served))
-    found = best(ways, recipe.identities * recipe.images, speed.batches)
-    return quotients(found)
+    if plain:
+        plain_served = plain_batches(archive, manifest, recipe)
+        plain_step = plain_stepping(reference.to(device).train(), recipe)
+        ways["plain_images_per_s"] = Way(lambda: plain_step(*next(plain_served)), size)
+    return quotients(best(ways))
 
 
 def extracting(
-    archive: Path, manifest: Path, recipe: TrainParams, precision: str
+    archive: Path,
+    manifest: Path,
+    recipe: TrainParams,
+    extract: ExtractParams,
+    device: torch.device,
 ) -> dict[str, object]:
-    data = training_set(archive, manifest, recipe.model_copy(update={"cache_mb": 0}), seed=0)
-    ours, reference = (new_model(OURS, recipe, data.num_classes, seed=0).eval() for _ in range(2))
-    on_device(ours, CPU)
-    half, size = AUTOCAST.get(precision), 64
-    indices = range(size)
-    resident = normalise(data.images.take(list(indices)))
-    plain = plain_batches(archive, manifest, recipe)
+    members = training_set(archive, manifest, recipe, seed=0).images.members
+    ours, reference = (new_model(OURS, recipe, 8, seed=0).eval() for _ in range(2))
+    on_device(ours, device)
+    batches = 40 if device.type == "cuda" else 1
+    count = batches * extract.batch_size
+    images = Images(archive, list(islice(cycle(members), count)), recipe.image_size, cache_mb=0)
+    first = normalise(images.take(range(extract.batch_size)).to(device))
+    resident = first.contiguous(memory_format=torch.channels_last)
+    plain, half = plain_batches(archive, manifest, recipe), AUTOCAST.get(extract.precision)
+    reference.to(device)
 
     @torch.inference_mode()
-    def embed(pixels: Tensor) -> None:
-        with torch.autocast("cpu", dtype=half, enabled=half is not None):
-            ours.embed(pixels.contiguous(memory_format=torch.channels_last))
+    def bare() -> None:
+        with torch.autocast(device.type, dtype=half, enabled=half is not None):
+            ours.embed(resident)
 
     @torch.inference_mode()
     def plainly() -> None:
-        reference.embed(next(plain)[0].contiguous())
+        with habits_of_the_field():
+            reference.embed(next(plain)[0].to(device))
 
     ways = {
-        "images_per_s": lambda: embed(normalise(data.images.take(list(indices)))),
-        "model_images_per_s": lambda: embed(resident),
-        "plain_images_per_s": plainly,
+        "images_per_s": Way(lambda: embed(ours, images, extract, device, label="images"), count),
+        "model_images_per_s": Way(bare, extract.batch_size),
+        "plain_images_per_s": Way(plainly, recipe.identities * recipe.images),
     }
-    return {"precision": precision, **quotients(best(ways, size, batches=2))}
+    return {"precision": extract.precision, **quotients(best(ways))}
 
 
-def stepping(model: ReID, recipe: TrainParams) -> Callable[[Batch], None]:
+def stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor], None]:
     """One step of `fit`."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
 
-    def step(batch: Batch) -> None:
-        loss, _ = losses(model, batch, recipe, CPU, triplet=True)
+    def step(images: Tensor, labels: Tensor) -> None:
+        loss, _ = losses(model, images, labels, recipe, triplet=True)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -140,11 +164,14 @@ def stepping(model: ReID, recipe: TrainParams) -> Callable[[Batch], None]:
     return step
 
 
-def endless(data: TrainingSet) -> Iterator[Batch]:
-    epoch = 0
-    while True:
-        yield from data.epoch(epoch)
-        epoch += 1
+@contextmanager
+def habits_of_the_field() -> Iterator[None]:
+    """What the code bases of the field leave to torch: the fastest kernels of a GPU, and TF32."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("default")
+    with torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=True):
+        yield
+    torch.set_deterministic_debug_mode(before)
 
 
 class PlainImages(Dataset[tuple[Tensor, int]]):
@@ -195,27 +222,39 @@ def plain_stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor
     smoothed = torch.nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
 
     def step(images: Tensor, labels: Tensor) -> None:
-        output = model(images, labels)
-        loss = smoothed(output.logits, labels) + batch_hard(output.feature, labels, margin=0.3)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        device = model.neck.weight.device
+        images, labels = images.to(device), labels.to(device)
+        with habits_of_the_field():
+            output = model(images, labels)
+            loss = smoothed(output.logits, labels) + batch_hard(output.feature, labels, margin=0.3)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
 
     return step
 
 
-def best(ways: Mapping[str, Callable[[], object]], size: int, batches: int) -> dict[str, float]:
+def best(ways: Mapping[str, Way]) -> dict[str, float]:
     """Images a second of each way, the best of turns taken one after the other."""
-    for way in ways.values():
-        way()
+    for work, _ in ways.values():
+        work()
+    calls = {name: round(SECONDS / seconds(way.work, 1)) or 1 for name, way in ways.items()}
     found = dict.fromkeys(ways, 0.0)
     for _ in range(TURNS):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            for _ in range(batches):
-                way()
-            found[name] = max(found[name], size * batches / (time.perf_counter() - start))
+        for name, (work, images) in ways.items():
+            speed = images * calls[name] / seconds(work, calls[name])
+            found[name] = max(found[name], speed)
     return found
+
+
+def seconds(work: Callable[[], object], calls: int) -> float:
+    """How long so many calls take, what a GPU has still to do included."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def quotients(found: dict[str, float]) -> dict[str, object]:
@@ -231,5 +270,5 @@ if __name__ == "__main__":
         for name in names:
             print(json.dumps(benchmark(name)))
     else:
-        for name in (*TRAINING, "extract-paper"):
+        for name in NAMES:
             subprocess.run([sys.executable, __file__, name], check=True)
