@@ -11,8 +11,8 @@ from reidpipe.errors import UserError
 from reidpipe.extraction import extract
 from reidpipe.files import digest
 from reidpipe.params import EvaluateParams, ExtractParams, RerankParams, TrainParams
-from reidpipe.training import position, resume
 from reidpipe.training.run import Run, train
+from tests.training.dying import KilledError, die_in_step, save_every_epoch
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is there")
 Set = tuple[Path, Path]
@@ -71,18 +71,9 @@ def test_killed_the_next_run_ends_with_the_same_bytes(
 ) -> None:
     recipe = on_gpu.model_copy(update={"precision": precision})
     undisturbed = go(tiny_set, recipe, tmp_path / "a")
-    monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
-    count, add = 0, position.Position.add
-
-    def dies(self: position.Position, figures: dict[str, float]) -> None:
-        nonlocal count
-        count += 1
-        if count == 6:
-            raise InterruptedError
-        add(self, figures)
-
-    monkeypatch.setattr(position.Position, "add", dies)
-    with pytest.raises(InterruptedError):
+    save_every_epoch(monkeypatch)
+    die_in_step(monkeypatch, 6)
+    with pytest.raises(KilledError):
         go(tiny_set, recipe, tmp_path / "b")
     assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
 

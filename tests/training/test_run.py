@@ -16,6 +16,7 @@ from reidpipe.params import TrainParams
 from reidpipe.training import position, resume
 from reidpipe.training.loop import memory_explained
 from reidpipe.training.run import Run, train
+from tests.training.dying import KilledError, die_in_step, save_every_epoch
 from tests.training.process import start
 
 OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
@@ -96,10 +97,6 @@ def test_the_loss_falls_and_the_history_has_a_row_an_epoch(
     assert values[0]["loss"] == pytest.approx(values[0]["ce"] + values[0]["triplet"], rel=1e-5)
 
 
-class KilledError(Exception):
-    """Stands for SIGKILL at a place that a signal would hit only by luck."""
-
-
 SLOW = pytest.mark.slow
 
 
@@ -114,23 +111,14 @@ def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
     steps: int,
 ) -> None:
     undisturbed = go(tiny_set, recipe, tmp_path / "a")
-    monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
-    count, add = 0, position.Position.add
-
-    def dies(self: position.Position, figures: dict[str, float]) -> None:
-        nonlocal count
-        count += 1
-        if count == steps:
-            raise KilledError
-        add(self, figures)
-
-    monkeypatch.setattr(position.Position, "add", dies)
+    save_every_epoch(monkeypatch)
+    losses = die_in_step(monkeypatch, steps)
     with pytest.raises(KilledError):
         go(tiny_set, recipe, tmp_path / "b")
     assert not (tmp_path / "b").exists()
     assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
     taken = recipe.epochs * 4
-    assert count == taken + 1, "the second run took up where the first died"
+    assert len(losses) == taken + 1, "the second run took up where the first died"
 
 
 def test_a_torn_state_is_passed_over_and_said(
@@ -141,7 +129,7 @@ def test_a_torn_state_is_passed_over_and_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     undisturbed = go(tiny_set, recipe, tmp_path / "a")
-    monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
+    save_every_epoch(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(position.Position, "end_epoch", _raise_in_epoch(3))
         with pytest.raises(KilledError):
