@@ -9,7 +9,6 @@ and `erase` are the device's. A GPU is sent a quarter of what floats would be.
 """
 
 import math
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from reidpipe.runtime.streams import stream
 # Channel means and standard deviations of ImageNet, which the pre-trained weights expect.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+_PIXELS = [torch.tensor(values).mul(255).view(1, 3, 1, 1) for values in (MEAN, STD)]
 
 # Random erasing (1708.04896), section 4.1: share of the image's area and aspect ratio.
 ERASED_AREA = (0.02, 0.4)
@@ -43,15 +43,9 @@ class Draw(NamedTuple):
 
 def normalise(images: Tensor) -> Tensor:
     """uint8 [B, 3, H, W] to float32 of ImageNet's mean 0 and standard deviation 1."""
-    mean, std = _statistics(images.device)
+    # A GPU that is sent them and waited for would have no work for the next step in the meantime.
+    mean, std = (pixels.to(images.device, non_blocking=True) for pixels in _PIXELS)
     return (images.to(torch.float32) - mean) / std
-
-
-@cache
-def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of pixels; sent once, since a GPU stops its work to receive them."""
-    mean, std = (torch.tensor(values, device=device).mul(255) for values in (MEAN, STD))
-    return mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1)
 
 
 def augment(

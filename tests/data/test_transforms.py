@@ -1,5 +1,8 @@
 """Augmentation: what is drawn, what becomes of the pixels, and that nothing else decides it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +41,25 @@ def test_normalise_is_the_formula() -> None:
         STD
     ).double().view(1, 3, 1, 1)
     torch.testing.assert_close(normalise(batch).double(), expected, rtol=1e-5, atol=1e-5)
+
+
+EXPORTED_FIRST = """
+import torch
+from reidpipe.data.transforms import normalise
+
+class Normalised(torch.nn.Module):
+    def forward(self, images):
+        return normalise(images)
+
+images = torch.zeros(1, 3, 4, 2, dtype=torch.uint8)
+torch.export.export(Normalised(), (images,))
+assert float(normalise(images).max()) < 0
+"""
+
+
+def test_an_exporter_that_came_first_leaves_nothing_behind() -> None:
+    """It computes with tensors without numbers: none of them may be kept for later."""
+    subprocess.run([sys.executable, "-c", EXPORTED_FIRST], check=True)
 
 
 def test_with_nothing_to_do_images_are_only_normalised() -> None:
