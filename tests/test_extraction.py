@@ -113,10 +113,11 @@ def test_bfloat16_writes_float32_near_the_exact(folder: Path, tmp_path: Path) ->
     assert not torch.allclose(rounded["embedding"], exact, rtol=1e-3)
 
 
-def test_the_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_same_bytes_twice(folder: Path, tmp_path: Path, workers: int) -> None:
     extracted(folder, tmp_path)
     first = (tmp_path / "features.safetensors").read_bytes()
-    extracted(folder, tmp_path)
+    extracted(folder, tmp_path, PARAMS.model_copy(update={"workers": workers}))
     assert (tmp_path / "features.safetensors").read_bytes() == first
 
 

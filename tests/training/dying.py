@@ -9,7 +9,7 @@ class KilledError(Exception):
     """Stands for SIGKILL."""
 
 
-def save_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+def save_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever that costs."""
     monkeypatch.setattr(resume.State, "due", lambda self, *, epoch_ends: True)
 

@@ -12,7 +12,7 @@ from reidpipe.extraction import extract
 from reidpipe.files import digest
 from reidpipe.params import EvaluateParams, ExtractParams, RerankParams, TrainParams
 from reidpipe.training.run import Run, train
-from tests.training.dying import KilledError, die_in_step, save_every_epoch
+from tests.training.dying import KilledError, die_in_step, save_every_step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is there")
 Set = tuple[Path, Path]
@@ -71,7 +71,7 @@ def test_killed_the_next_run_ends_with_the_same_bytes(
 ) -> None:
     recipe = on_gpu.model_copy(update={"precision": precision})
     undisturbed = go(tiny_set, recipe, tmp_path / "a")
-    save_every_epoch(monkeypatch)
+    save_every_step(monkeypatch)
     die_in_step(monkeypatch, 6)
     with pytest.raises(KilledError):
         go(tiny_set, recipe, tmp_path / "b")

@@ -16,7 +16,7 @@ from reidpipe.params import TrainParams
 from reidpipe.training import position, resume
 from reidpipe.training.loop import memory_explained
 from reidpipe.training.run import Run, train
-from tests.training.dying import KilledError, die_in_step, save_every_epoch
+from tests.training.dying import KilledError, die_in_step, save_every_step
 from tests.training.process import start
 
 OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
@@ -111,7 +111,7 @@ def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
     steps: int,
 ) -> None:
     undisturbed = go(tiny_set, recipe, tmp_path / "a")
-    save_every_epoch(monkeypatch)
+    save_every_step(monkeypatch)
     losses = die_in_step(monkeypatch, steps)
     with pytest.raises(KilledError):
         go(tiny_set, recipe, tmp_path / "b")
@@ -129,7 +129,7 @@ def test_a_torn_state_is_passed_over_and_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     undisturbed = go(tiny_set, recipe, tmp_path / "a")
-    save_every_epoch(monkeypatch)
+    save_every_step(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(position.Position, "end_epoch", _raise_in_epoch(3))
         with pytest.raises(KilledError):
