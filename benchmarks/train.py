@@ -1,7 +1,8 @@
 """How near to the network's own speed training and extraction run, and how far from a plain loop.
 
-    python benchmarks/train.py                  all of them, a process each
-    python benchmarks/train.py train-paper      one
+    python benchmarks/train.py                      all of them, a process each
+    python benchmarks/train.py train-paper          one
+    python benchmarks/train.py train-paper-fp32     in another precision than the profile's
 
 Prints one JSON line a benchmark. `images_per_s` is training (or embedding) from the packed zip, as
 the stages do it. `model_images_per_s` is the same step on tensors that lie on the device, and
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 # After reidpipe, which settles how threads wait: torch reads that once, when it is loaded.
 # isort: split
@@ -43,9 +44,10 @@ from reidpipe.data.transforms import MEAN, STD, normalise
 from reidpipe.extraction import embed
 from reidpipe.losses.triplet import batch_hard
 from reidpipe.models.reid import ReID, on_device
-from reidpipe.params import ExtractParams, SyntheticSource, TrainParams
+from reidpipe.params import ExtractParams, LoadingParams, SyntheticSource, TrainParams
+from reidpipe.params.sections import Precision
 from reidpipe.runtime import machine
-from reidpipe.training.loop import AUTOCAST, losses
+from reidpipe.training.loop import losses
 from reidpipe.training.run import Run, new_model, training_set
 
 PEOPLE = SyntheticSource(
@@ -54,7 +56,10 @@ PEOPLE = SyntheticSource(
 OURS = Run("ours", attention="cbam", classifier="circle", triplet=True)
 TURNS, SECONDS = 3, 5.0
 """Of each way, and how long a turn is at least."""
+ROUNDS = 1000
+"""Of the plain loop through its images: more than it will take."""
 NAMES = ("train-embedded", "train-paper", "extract-paper", "extract-paper-bf16")
+PRECISIONS = get_args(Precision)
 
 
 class Way(NamedTuple):
@@ -68,19 +73,20 @@ def benchmark(name: str) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         archive, manifest = prepared(Path(folder))
         chosen = params.load()
-        profile = chosen.embedded if name == "train-embedded" else chosen.paper
-        device = machine.prepare(profile.train.device, profile.train.threads)
-        workers = {"workers": min(8, (os.cpu_count() or 1) // 2) if device.type == "cuda" else 0}
+        profile = chosen.embedded if name.startswith("train-embedded") else chosen.paper
+        how = profile.train
+        device = machine.prepare(how.device, how.threads, how.instructions)
+        workers = min(8, (os.cpu_count() or 1) // 2) if device.type == "cuda" else 0
+        precision = {"precision": asked} if (asked := name.rpartition("-")[2]) in PRECISIONS else {}
         # The run is longer than the benchmark.
-        recipe = profile.train.model_copy(update={**workers, "epochs": 10_000})
+        recipe = profile.train.model_copy(update={**precision, "epochs": 10_000})
         if name.startswith("extract"):
-            precision = {"precision": "bf16"} if name.endswith("bf16") else {}
             size = {} if device.type == "cuda" else {"batch_size": 64}
-            extract = profile.extract.model_copy(update={**workers, **precision, **size})
-            found = extracting(archive, manifest, recipe, extract, device)
+            extract = profile.extract.model_copy(update={**precision, **size})
+            found = extracting(archive, manifest, recipe, extract, device, workers=workers)
         else:
-            plain = name == "train-paper"
-            found = training(archive, manifest, recipe, device, plain=plain)
+            plain = name.startswith("train-paper")
+            found = training(archive, manifest, recipe, device, workers=workers, plain=plain)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {"benchmark": name, "device": where, **found}
 
@@ -95,23 +101,32 @@ def prepared(folder: Path) -> tuple[Path, Path]:
 
 
 def training(
-    archive: Path, manifest: Path, recipe: TrainParams, device: torch.device, *, plain: bool
+    archive: Path,
+    manifest: Path,
+    recipe: TrainParams,
+    device: torch.device,
+    *,
+    workers: int,
+    plain: bool,
 ) -> dict[str, object]:
-    data = training_set(archive, manifest, recipe, seed=0)
+    data = training_set(archive, manifest, recipe, 0, LoadingParams(workers=workers))
     ours, reference = (new_model(OURS, recipe, data.num_classes, seed=0) for _ in range(2))
     step = stepping(on_device(ours, device).train(), recipe)
-    served = data.batches(0, 0, device)
-    resident = next(served).on(device)
     size = recipe.identities * recipe.images
-    ways = {
-        "images_per_s": Way(lambda: step(*next(served).on(device)), size),
-        "model_images_per_s": Way(lambda: step(*resident), size),
-    }
+    # Started before the networks fill the memory, of which a fork is a copy.
+    plain_served = plain_batches(archive, manifest, recipe, augmented=True)
     if plain:
-        plain_served = plain_batches(archive, manifest, recipe)
-        plain_step = plain_stepping(reference.to(device).train(), recipe)
-        ways["plain_images_per_s"] = Way(lambda: plain_step(*next(plain_served)), size)
-    return quotients(best(ways))
+        next(plain_served)
+    with data.batches(0, 0, device) as served:
+        resident = next(served).on(device)
+        ways = {
+            "images_per_s": Way(lambda: step(*next(served).on(device)), size),
+            "model_images_per_s": Way(lambda: step(*resident), size),
+        }
+        if plain:
+            plain_step = plain_stepping(reference.to(device).train(), recipe)
+            ways["plain_images_per_s"] = Way(lambda: plain_step(*next(plain_served)), size)
+        return {"precision": recipe.precision, **quotients(best(ways))}
 
 
 def extracting(
@@ -120,6 +135,8 @@ def extracting(
     recipe: TrainParams,
     extract: ExtractParams,
     device: torch.device,
+    *,
+    workers: int,
 ) -> dict[str, object]:
     members = training_set(archive, manifest, recipe, seed=0).images.members
     ours, reference = (new_model(OURS, recipe, 8, seed=0).eval() for _ in range(2))
@@ -129,12 +146,13 @@ def extracting(
     images = Images(archive, list(islice(cycle(members), count)), recipe.image_size, cache_mb=0)
     first = normalise(images.take(range(extract.batch_size)).to(device))
     resident = first.contiguous(memory_format=torch.channels_last)
-    plain, half = plain_batches(archive, manifest, recipe), AUTOCAST.get(extract.precision)
+    plain = plain_batches(archive, manifest, recipe, augmented=False)
+    next(plain)  # starts its worker before the memory is full
     reference.to(device)
 
     @torch.inference_mode()
     def bare() -> None:
-        with torch.autocast(device.type, dtype=half, enabled=half is not None):
+        with machine.autocast(device, extract.precision):
             ours.embed(resident)
 
     @torch.inference_mode()
@@ -142,8 +160,11 @@ def extracting(
         with habits_of_the_field():
             reference.embed(next(plain)[0].to(device))
 
+    def whole() -> None:
+        embed(ours, images, extract, device, label="images", workers=workers)
+
     ways = {
-        "images_per_s": Way(lambda: embed(ours, images, extract, device, label="images"), count),
+        "images_per_s": Way(whole, count),
         "model_images_per_s": Way(bare, extract.batch_size),
         "plain_images_per_s": Way(plainly, recipe.identities * recipe.images),
     }
@@ -175,21 +196,26 @@ def habits_of_the_field() -> Iterator[None]:
 
 
 class PlainImages(Dataset[tuple[Tensor, int]]):
-    """An image at a time, opened, augmented by PIL and made a tensor."""
+    """An image at a time, opened, augmented by PIL where it is for training, and made a tensor."""
 
-    def __init__(self, archive: Path, manifest: Path, recipe: TrainParams) -> None:
+    def __init__(
+        self, archive: Path, manifest: Path, recipe: TrainParams, *, augmented: bool
+    ) -> None:
         rows = records.read(manifest).query("subset == 'train'")
         self.archive, self.members = archive, rows["member"].tolist()
         self.labels = rows["label"].tolist()
+        moved = [
+            transforms.RandomHorizontalFlip(),
+            transforms.Pad(recipe.augment.pad),
+            transforms.RandomCrop(recipe.image_size),
+        ]
         self.transform = transforms.Compose(
             [
                 transforms.Resize(recipe.image_size, transforms.InterpolationMode.BICUBIC),
-                transforms.RandomHorizontalFlip(),
-                transforms.Pad(recipe.augment.pad),
-                transforms.RandomCrop(recipe.image_size),
+                *(moved if augmented else []),
                 transforms.ToTensor(),
                 transforms.Normalize(MEAN, STD),
-                transforms.RandomErasing(),
+                *([transforms.RandomErasing()] if augmented else []),
             ]
         )
 
@@ -202,17 +228,16 @@ class PlainImages(Dataset[tuple[Tensor, int]]):
 
 
 def plain_batches(
-    archive: Path, manifest: Path, recipe: TrainParams
+    archive: Path, manifest: Path, recipe: TrainParams, *, augmented: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """P x K batches, the first images of each identity again and again."""
-    data = PlainImages(archive, manifest, recipe)
+    data = PlainImages(archive, manifest, recipe, augmented=augmented)
     images: dict[int, list[int]] = {}
     for index, label in enumerate(data.labels):
         images.setdefault(label, []).append(index)
     order = [index for own in images.values() for index in own[: recipe.images]]
     size = recipe.identities * recipe.images
-    while True:
-        yield from DataLoader(data, size, sampler=order, num_workers=1, drop_last=True)
+    yield from DataLoader(data, size, sampler=order * ROUNDS, num_workers=1)
 
 
 def plain_stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor], None]:

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 
 USER_ERROR_STATUS = 2
 INTERRUPTED_STATUS = 130
 # No space, no quota, a file larger than the limit of the process.
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BROKEN = (errno.EIO, errno.ESTALE)
 _NOT_USABLE = (errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -29,6 +31,10 @@ class UserError(Exception):
         details = {"where": where, "expected": expected, "found": found, "fix": fix}
         self.details = {name: str(value) for name, value in details.items() if str(value)}
         super().__init__(what, self.details)
+
+    def __reduce__(self) -> tuple[object, tuple[()]]:
+        """What a worker process sends home; of itself pickle knows no keywords."""
+        return partial(type(self), self.what, **self.details), ()
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -72,6 +78,9 @@ def _of_the_machine(error: OSError) -> UserError | None:
     if error.errno in _DISK_FULL:
         fix = "make room, run it again"
         return UserError("no room to write", where=where, found=error, fix=fix)
+    if error.errno in _BROKEN:
+        fix = "see to the disk or the network folder, run it again"
+        return UserError("a file cannot be read", where=where, found=error.strerror, fix=fix)
     if error.errno in _NOT_USABLE:
         fix = "it should be a file that you may read and write"
         return UserError("a file cannot be used", where=where, found=error.strerror, fix=fix)

@@ -18,11 +18,17 @@ from reidpipe.runtime import machine, ranks
 from reidpipe.runtime.progress import progress
 
 SUBSETS = {"query": 0, "gallery": 1}
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+MEMORY_FIX = "lower extract.batch_size, or choose extract.precision=bf16"
 
 
 def extract(
-    model_file: Path, archive: Path, manifest: Path, params: ExtractParams, out: Path
+    model_file: Path,
+    archive: Path,
+    manifest: Path,
+    params: ExtractParams,
+    out: Path,
+    *,
+    workers: int = 0,
 ) -> None:
     """Write embedding float32 [N, D], pid and camid int64 [N], subset uint8 [N].
 
@@ -37,7 +43,7 @@ def extract(
     # Nothing is kept: every image is looked at once.
     images = Images(archive, rows["member"].tolist(), trained.image_size, cache_mb=0)
     tensors = {
-        "embedding": embed(model, images, params, device, label=trained.run),
+        "embedding": embed(model, images, params, device, label=trained.run, workers=workers),
         "pid": torch.tensor(rows["pid"].to_numpy()),
         "camid": torch.tensor(rows["camid"].to_numpy()),
         "subset": torch.tensor(rows["subset"].map(SUBSETS).to_numpy(), dtype=torch.uint8),
@@ -58,18 +64,25 @@ class _Batches(Dataset[Tensor]):
 
 @torch.inference_mode()
 def embed(
-    model: ReID, images: Images, params: ExtractParams, device: torch.device, *, label: str
+    model: ReID,
+    images: Images,
+    params: ExtractParams,
+    device: torch.device,
+    *,
+    label: str,
+    workers: int = 0,
 ) -> Tensor:
     """Embeddings float32 [N, D] on the CPU; with `flip`, the mean with the mirrored image's."""
-    half = AUTOCAST.get(params.precision)
     embeddings = torch.zeros(len(images), model.backbone.channels, device=device)
     # Whole batches are shared out: an embedding may differ in its last bit with its batch.
     firsts = range(0, len(images), params.batch_size)[ranks.rank() :: ranks.world()]
-    batches = ahead(
-        _Batches(images, params.batch_size), firsts, workers=params.workers, device=device
-    )
+    data = _Batches(images, params.batch_size)
+    height, width = images.size
+    work = f"{params.batch_size} images of {height}x{width}, {params.precision}"
     with (
-        torch.autocast(device.type, dtype=half, enabled=half is not None),
+        machine.memory_explained(device, work, MEMORY_FIX),
+        machine.autocast(device, params.precision),
+        ahead(data, firsts, workers=workers, device=device) as batches,
         progress(f"extract {label}", len(images), quiet=ranks.rank() > 0) as show,
     ):
         for first, pixels in zip(firsts, batches, strict=True):

@@ -4,6 +4,7 @@ import pickle
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,7 +60,7 @@ def trained_on_others(source: SyntheticWeights, params: TrainParams) -> dict[str
         synthetic.generate(scratch / "raw.zip", people)
         packing.pack(scratch / "raw.zip", zipped, people.layout)
         splitting.split(zipped, manifest, people.layout)
-        files = {"archive": zipped, "manifest": manifest, "model_file": model}
+        files: dict[str, Any] = {"archive": zipped, "manifest": manifest, "model_file": model}
         train(run, recipe, source.seed, **files, weights=None, history_file=scratch / "history.csv")
         tensors, about = checkpoint.load(model)
     trained = ReID.from_about(about)
@@ -79,7 +80,7 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
                 found="no such file",
                 fix="put it there, set REIDPIPE_ARCHIVES to its folder, or weights.download: true",
             )
-        download(TORCHVISION + source.file, path)
+        download(TORCHVISION + source.file, path, expected_digest(source))
     check_digest(path, source)
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
@@ -91,12 +92,12 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
     return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
 
 
-def download(url: str, path: Path) -> None:
+def download(url: str, path: Path, sha256: str) -> None:
     """Fetch torchvision's file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        download_url_to_file(url, str(path), progress=sys.stderr.isatty())
-    except OSError as error:
+        download_url_to_file(url, str(path), sha256, progress=sys.stderr.isatty())
+    except (OSError, RuntimeError) as error:  # the latter for another checksum
         raise UserError(
             "the ImageNet weights cannot be fetched",
             where=url,
@@ -105,9 +106,14 @@ def download(url: str, path: Path) -> None:
         ) from None
 
 
+def expected_digest(source: TorchvisionWeights) -> str:
+    """The beginning of the sha256, in small letters."""
+    return (source.sha256 or source.file[-12:-4]).lower()
+
+
 def check_digest(path: Path, source: TorchvisionWeights) -> None:
     """Compare with the checksum of the parameters, or the one in torchvision's file name."""
-    expected = source.sha256 or source.file[-12:-4]
+    expected = expected_digest(source)
     found = digest(path)
     if not found.startswith(expected):
         raise UserError(

@@ -58,7 +58,7 @@ class Photographs(Images):
 
     def _one(self, index: int) -> np.ndarray:
         height, width = self.size
-        name = self.members[int(index)]
+        name = self.members[index]
         try:
             with self._lock:  # a tar has one position
                 content = self._content(name)
@@ -122,7 +122,8 @@ def _distances(
     model, size = on_device(trained.model, device), trained.image_size
 
     def embeddings(where: Path, own: Photographs) -> Tensor:
-        found = embed(model, own, extract, device, label=where.name)
+        # No workers: each would have the open archive's position and a list of problems to itself.
+        found = embed(model, own, extract, device, label=where.name, workers=0)
         own.problems.refuse(where, fix="mend or remove these")
         return prepare_(found, metric, where.name)
 

@@ -13,13 +13,15 @@ def main() -> None:
     parser.add_argument("--run", required=True)
     parser.add_argument("--dataset", required=True)
     args = parser.parse_args()
+    profile = params.load().active
     folder = Path("runs") / args.run
     extract(
         folder / "model.safetensors",
         Path(f"data/raw/{args.dataset}.zip"),
         Path(f"data/splits/{args.dataset}.csv"),
-        params.load().active.extract,
+        profile.extract,
         folder / "features.safetensors",
+        workers=profile.loading.workers,
     )
 
 

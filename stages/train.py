@@ -29,6 +29,7 @@ def main() -> None:
         weights=args.start if args.start != INITIAL else None,
         model_file=Path(f"runs/{args.run}/model.safetensors"),
         history_file=Path(f"runs/{args.run}/history.csv"),
+        loading=checked.active.loading,
     )
 
 

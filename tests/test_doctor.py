@@ -68,6 +68,19 @@ def test_the_embedded_profile_needs_nothing() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("free", "said"), [(64, "NO"), (1024, "ok")])
+def test_the_workers_batches_need_room(
+    free: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Extraction holds most: 8 workers, two batches of 256 images of 3 x 256 x 128 bytes each."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free << 20))
+    found = examined("paper", 1)["workers"]
+    assert found.startswith(f"{said} {free} MiB free in /dev/shm, 384 MiB needed")
+    assert ("docker run --shm-size" in found) == (said == "NO")
+    assert "workers" not in examined("embedded", 1)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_machine_with_nothing_is_told_what_is_missing_item_by_item(folder: Path) -> None:
     found = examined("paper", 1)
     for name, archive in ARCHIVES.items():
@@ -148,6 +161,16 @@ def test_a_device_that_is_not_there_is_named_and_no_run_is_measured() -> None:
 def test_what_does_not_fit_into_the_memory_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "memory", lambda _: 1 << 29)
     assert examined("embedded", 1)["market1501-ours"].startswith("NO about 40 s, 1.0 GiB ->")
+
+
+def test_a_gpu_that_a_step_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(training, "step_cost", full)
+    found = examined("embedded", 1)["market1501-ours"]
+    assert found.startswith("NO one step needs more than the ")
+    assert found.endswith("lower train.identities (P) or train.image_size")
 
 
 def test_steps_are_measured() -> None:

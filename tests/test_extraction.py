@@ -67,9 +67,12 @@ def pixels() -> Tensor:
     return normalise(torch.from_numpy(images).permute(0, 3, 1, 2))
 
 
-def extracted(folder: Path, tmp_path: Path, params: ExtractParams = PARAMS) -> dict[str, Tensor]:
+def extracted(
+    folder: Path, tmp_path: Path, params: ExtractParams = PARAMS, workers: int = 0
+) -> dict[str, Tensor]:
     out = tmp_path / "features.safetensors"
-    extract(folder / "model.safetensors", folder / "a.zip", folder / "a.csv", params, out)
+    files = folder / "model.safetensors", folder / "a.zip", folder / "a.csv"
+    extract(*files, params, out, workers=workers)
     return checkpoint.load(out)[0]
 
 
@@ -117,8 +120,20 @@ def test_bfloat16_writes_float32_near_the_exact(folder: Path, tmp_path: Path) ->
 def test_the_same_bytes_twice(folder: Path, tmp_path: Path, workers: int) -> None:
     extracted(folder, tmp_path)
     first = (tmp_path / "features.safetensors").read_bytes()
-    extracted(folder, tmp_path, PARAMS.model_copy(update={"workers": workers}))
+    extracted(folder, tmp_path, workers=workers)
     assert (tmp_path / "features.safetensors").read_bytes() == first
+
+
+def test_a_full_gpu_is_explained(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(ReID, "embed", full)
+    with pytest.raises(UserError, match=r"(?s)memory is full.*lower extract.batch_size"):
+        extracted(folder, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_model_is_named_and_nothing_written(folder: Path, tmp_path: Path) -> None:

@@ -41,13 +41,20 @@ class Images:
         return self._read(indices)
 
     def _read(self, indices: Sequence[int] | np.ndarray | range) -> Tensor:
+        height, width = self.size
+        pixels = np.empty((len(indices), 3, height, width), np.uint8)
+
+        def put(row: int) -> None:
+            pixels[row] = self._one(int(indices[row])).transpose(2, 0, 1)
+
         # Threads, because Pillow decodes and resizes outside the interpreter's lock; as many as
         # torch would take here, which is one in a loader's worker.
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            pixels = list(pool.map(self._one, indices))
-        return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+            list(pool.map(put, range(len(indices))))  # raises what they raise
+        return torch.from_numpy(pixels)
 
     def _one(self, index: int) -> np.ndarray:
+        """uint8 [H, W, 3]."""
         height, width = self.size
-        image = decode(read(self.archive, self.members[int(index)]))
+        image = decode(read(self.archive, self.members[index]))
         return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reidpipe.doctor.finding import Finding, from_error
 from reidpipe.doctor.inputs import data_set, weights
-from reidpipe.doctor.machine import disk, machine
+from reidpipe.doctor.machine import disk, machine, workers
 from reidpipe.doctor.training import runs
 from reidpipe.errors import UserError
 from reidpipe.params import Params
@@ -29,6 +29,7 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
         device = None
         yield from_error("device", error)
     yield from machine(device, train)
+    yield from workers(params.active)
     yield disk(params.active, root)
     images: dict[str, int] = {}
     for name in dict.fromkeys(run.dataset for run in table.values()):

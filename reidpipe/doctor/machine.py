@@ -1,4 +1,4 @@
-"""Python, torch, the device with its precision and memory, and the disk."""
+"""Python, torch, the device with its precision and memory, the loaders' memory, and the disk."""
 
 import os
 import platform
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 
+from reidpipe.data.loading import AHEAD, SHARED_MEMORY
 from reidpipe.doctor.finding import Finding
 from reidpipe.params import ArchiveSource, ProfileParams, TrainParams
 
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 _NEEDED = {"synthetic": GIB, "archive": 30 * GIB}
 """Bytes for data/, runs/ and DVC's cache of them."""
 
@@ -32,6 +33,25 @@ def memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def workers(profile: ProfileParams) -> Iterator[Finding]:
+    """Whether the batches that the loaders' workers hold ready fit where they pass them on."""
+    train, extract = profile.train, profile.extract
+    batch = max(
+        train.identities * train.images // train.nodes, extract.batch_size * extract.devices
+    )
+    images = profile.loading.workers * AHEAD * batch
+    if not images or not Path(SHARED_MEMORY).is_dir():
+        return
+    height, width = train.image_size
+    needed, free = 3 * height * width * images, shutil.disk_usage(SHARED_MEMORY).free
+    yield Finding(
+        "workers",
+        fine=free > needed,
+        found=f"{free / MIB:.0f} MiB free in {SHARED_MEMORY}, {needed / MIB:.0f} MiB needed",
+        fix="enlarge it (docker run --shm-size=4g), or lower loading.workers of the profile",
+    )
 
 
 def disk(profile: ProfileParams, root: Path) -> Finding:

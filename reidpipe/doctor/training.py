@@ -1,5 +1,6 @@
 """Time and memory of each run, from a few measured steps of each attention."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +15,7 @@ from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID, on_device
 from reidpipe.params import TrainParams
 from reidpipe.reporting.experiment import Run
-from reidpipe.training.loop import AUTOCAST
+from reidpipe.runtime import machine
 
 _STEPS = 2
 _SLOW = 2.0
@@ -34,16 +35,20 @@ def runs(
     total = 0.0
     for name, run in table.items():
         attention = run.model.attention
-        if attention not in measured:
-            measured[attention] = step_cost(attention, train, device)
+        try:
+            if attention not in measured:
+                measured[attention] = step_cost(attention, train, device)
+        except torch.OutOfMemoryError:
+            measured[attention] = 0.0, math.inf
         seconds, needed = measured[attention]
         steps = images[run.dataset] / (train.identities * train.images)
         total += seconds * steps * train.epochs
         known = f"about {duration(seconds * steps * train.epochs)}" if steps else "unknown time"
+        full = f"one step needs more than the {available:.1f} GiB of {device}"
         yield Finding(
             name,
             fine=needed < available,
-            found=f"{known}, {needed:.1f} GiB",
+            found=full if math.isinf(needed) else f"{known}, {needed:.1f} GiB",
             fix="lower train.identities (P) or train.image_size",
         )
     yield Finding("all runs", fine=True, found=f"about {duration(total)} of training")
@@ -85,7 +90,6 @@ def step(model: ReID, train: TrainParams, size: int, device: torch.device) -> in
     """Forward and backward on grey images; the bytes that the forward pass keeps for the other."""
     batch = torch.zeros(size, 3, *train.image_size, device=device)
     labels = torch.arange(size, device=device) % train.identities
-    half = AUTOCAST.get(train.precision)
     kept: dict[int, int] = {}
 
     def noted(tensor: Tensor) -> Tensor:
@@ -94,7 +98,7 @@ def step(model: ReID, train: TrainParams, size: int, device: torch.device) -> in
         return tensor
 
     with saved_tensors_hooks(noted, lambda tensor: tensor):
-        with torch.autocast(device.type, dtype=half, enabled=half is not None):
+        with machine.autocast(device, train.precision):
             loss = cross_entropy(model(batch, labels).logits, labels)
         loss.backward()  # type: ignore[no-untyped-call]
     if device.type == "cuda":

@@ -1,6 +1,6 @@
 """The sections of params.yaml as typed, frozen models.
 
-Sections have the names of the stages that read them.
+Sections have the names of the stages that read them; `loading` is read by two.
 """
 
 from pathlib import Path
@@ -43,6 +43,25 @@ class Section(BaseModel):
     """Part of params.yaml: no unknown keys, no changes after reading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class OnMachine(Section):
+    """Where a stage computes."""
+
+    device: str = "auto"
+    threads: PositiveInt | None = None
+    instructions: Instructions = "native"
+    """Of the CPU: avx2 gives the same numbers on any that has it, a fifth slower."""
+
+
+class OnMachines(OnMachine):
+    """Where a stage runs a network over images."""
+
+    precision: Precision = "fp32"
+    devices: PositiveInt = 1
+    """GPUs a machine; each batch of training, and all batches of extraction, are shared out."""
+    nodes: PositiveInt = 1
+    """Machines."""
 
 
 class Counts(Section):
@@ -188,7 +207,7 @@ class AugmentParams(Section):
     erase: Fraction = 0.5
 
 
-class TrainParams(Schedule):
+class TrainParams(Schedule, OnMachines):
     """One training run; the run's own attention, classifier and triplet come from dvc.yaml."""
 
     backbone: Backbone
@@ -203,31 +222,20 @@ class TrainParams(Schedule):
     circle: CircleParams = CircleParams()
     attention: AttentionParams = AttentionParams()
     augment: AugmentParams = AugmentParams()
-    precision: Precision = "fp32"
-    device: str = "auto"
-    threads: PositiveInt | None = None
-    instructions: Instructions = "native"
-    """Of the CPU: avx2 gives the same numbers on any that has it, a fifth slower."""
-    workers: NonNegativeInt = 0
-    cache_mb: NonNegativeInt = 4096
-    """Decoded images are kept in memory when they fit this budget."""
-    devices: PositiveInt = 1
-    """GPUs a machine; the P x K batch is shared out among all of them."""
-    nodes: PositiveInt = 1
-    """Machines."""
 
 
-class ExtractParams(Section):
+class ExtractParams(OnMachines):
     batch_size: PositiveInt = 128
     flip: bool = False
-    precision: Precision = "fp32"
-    device: str = "auto"
-    threads: PositiveInt | None = None
-    instructions: Instructions = "native"
-    """Of the CPU: avx2 gives the same numbers on any that has it, a fifth slower."""
+
+
+class LoadingParams(Section):
+    """How training and extraction read images. No result depends on it, so DVC does not ask."""
+
     workers: NonNegativeInt = 0
-    devices: PositiveInt = 1
-    nodes: PositiveInt = 1
+    """Processes a device that read and augment; 0: the one that trains does."""
+    cache_mb: NonNegativeInt = 4096
+    """Decoded training images are kept in memory, a device, when they fit this budget."""
 
 
 class RerankParams(Section):
@@ -246,16 +254,13 @@ class BootstrapParams(Section):
     seed: NonNegativeInt = 0
 
 
-class EvaluateParams(Section):
+class EvaluateParams(OnMachine):
     metric: Metric = "cosine"
     rerank: RerankParams | None = None
     bootstrap: BootstrapParams = BootstrapParams()
     top_k: PositiveInt = 50
     """Length of the ranked lists that are kept a query."""
     block_mb: PositiveInt = 256
-    device: str = "auto"
-    threads: PositiveInt | None = None
-    instructions: Instructions = "native"
 
 
 class ReportParams(Section):
@@ -283,6 +288,7 @@ class ProfileParams(Section):
     weights: WeightsSource
     train: TrainParams
     extract: ExtractParams
+    loading: LoadingParams = LoadingParams()
     evaluate: EvaluateParams
     report: ReportParams = ReportParams()
 

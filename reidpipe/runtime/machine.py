@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -11,6 +13,7 @@ from reidpipe.errors import UserError
 _AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 # Options of glibc's mallopt: its header's numbers, and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = (-1, 2**31 - 1), (-4, 0)
+_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def prepare(device: str, threads: int | None, instructions: str = "native") -> torch.device:
@@ -49,6 +52,21 @@ def prepare(device: str, threads: int | None, instructions: str = "native") -> t
             fix="-S PROFILE.train.device=auto takes a GPU where there is one",
         )
     return torch.device(chosen)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context of a forward pass in fp32, bf16 or fp16."""
+    half = _HALF.get(precision)
+    return torch.autocast(device.type, dtype=half, enabled=half is not None)
+
+
+@contextmanager
+def memory_explained(device: torch.device, work: str, fix: str) -> Iterator[None]:
+    """Say what to lower when `work` does not fit into the GPU."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise UserError("the GPU's memory is full", where=device, found=work, fix=fix) from None
 
 
 def keep_freed_memory() -> None:

@@ -8,6 +8,8 @@ that number. Batch norm takes its statistics over all ranks.
 Lightning Fabric starts the processes, or finds those that torchrun or SLURM started.
 """
 
+import os
+
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
@@ -17,16 +19,40 @@ from torch.nn.parallel import DistributedDataParallel
 
 from reidpipe.errors import UserError
 
+STARTED_BY = {"MASTER_ADDR", "SLURM_NTASKS"}
+"""What torchrun, other starters or SLURM set: with none of them Fabric waits for this machine."""
+
 
 def launch(device: torch.device, devices: int, nodes: int) -> torch.device:
-    """Start this command once a device, or join those that are started; this rank's device."""
+    """Start this command once a device, or join those that are started; this rank's device.
+
+    Raises:
+        UserError: there are fewer GPUs, or nothing has started the command on the other machines.
+    """
     if devices * nodes == 1:
         return device
+    if device.type == "cuda" and devices > torch.cuda.device_count():
+        raise UserError(
+            "too few GPUs",
+            where="params.yaml: devices",
+            expected=f"at most {torch.cuda.device_count()}, those of this machine",
+            found=devices,
+        )
+    if nodes > 1 and not STARTED_BY & os.environ.keys():
+        raise UserError(
+            "nothing has started this command on the other machines",
+            where="params.yaml: nodes",
+            expected=f"{nodes} machines, each with one of {', '.join(sorted(STARTED_BY))} set",
+            found="none of these variables",
+            fix="start it with srun or torchrun: docs/scaling.md",
+        )
+    threads = torch.get_num_threads()
     # A second of imports that a single process is spared.
     from lightning_fabric import Fabric  # noqa: PLC0415
 
     fabric = Fabric(accelerator=device.type, devices=devices, num_nodes=nodes, strategy="ddp")
     fabric.launch()
+    torch.set_num_threads(threads)  # Fabric takes one
     return fabric.device
 
 
@@ -69,6 +95,11 @@ def add_up(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def meet(device: torch.device) -> None:
+    """Wait until all ranks are here."""
+    anywhere(flag=True, device=device)
+
+
 def anywhere(flag: bool, device: torch.device) -> bool:
     """Whether any rank says yes; all of them must ask."""
     if world() == 1:
@@ -93,4 +124,11 @@ def synchronised(model: nn.Module, device: torch.device) -> nn.Module:
             expected="GPUs, or one process",
             found=f"{world()} processes on {device}",
         )
-    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+    return DistributedDataParallel(
+        model,
+        device_ids=[device] if device.type == "cuda" else None,
+        # Nothing is unused; but it keeps the buckets of gradients as they are. They would be
+        # arranged anew after the first step, also the first after a resumption, and more than two
+        # ranks would add in another order than the undisturbed run.
+        find_unused_parameters=True,
+    )

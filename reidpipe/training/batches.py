@@ -1,6 +1,7 @@
 """P x K batches of augmented images, made ahead by workers where there are any."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,11 @@ class TrainingSet(Dataset[Batch]):
     Which images a batch has and what becomes of them depends on the seed and its number alone.
     """
 
-    def __init__(self, images: Images, labels: np.ndarray, params: TrainParams, seed: int) -> None:
+    def __init__(
+        self, images: Images, labels: np.ndarray, params: TrainParams, seed: int, workers: int = 0
+    ) -> None:
         self.images, self.labels, self.params, self.seed = images, labels, params, seed
+        self.workers = workers
         self._epoch, self._rows = 0, self._batches(0)
         self.steps = len(self._rows)
         """Batches of an epoch: the same number in every one."""
@@ -57,20 +61,24 @@ class TrainingSet(Dataset[Batch]):
         epoch, step = divmod(number, self.steps)
         if epoch != self._epoch:
             self._epoch, self._rows = epoch, self._batches(epoch)
+        size = len(self._rows[step])
+        places = range(step * size, (step + 1) * size)[self._share]
         indices = self._rows[step][self._share]
         images, boxes = augment(
             self.images.take(indices),
-            indices,
+            places,
             params=self.params.augment,
             seed=self.seed,
             epoch=epoch,
         )
         return Batch(images, boxes, torch.from_numpy(self.labels[indices]), indices)
 
-    def batches(self, epoch: int, step: int, device: torch.device) -> Iterator[Batch]:
+    def batches(
+        self, epoch: int, step: int, device: torch.device
+    ) -> AbstractContextManager[Iterator[Batch]]:
         """All batches from `step` of `epoch` to the end of the run, for a network on `device`."""
         order = range(epoch * self.steps + step, self.params.epochs * self.steps)
-        return ahead(self, order, workers=self.params.workers, device=device)
+        return ahead(self, order, workers=self.workers, device=device)
 
     def _batches(self, epoch: int) -> list[Indices]:
         shape = {"identities": self.params.identities, "images": self.params.images}

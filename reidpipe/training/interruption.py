@@ -23,8 +23,10 @@ class Stop:
         """Whether a signal reached any rank: they stop after the same step, or would wait."""
         return ranks.anywhere(self.signal is not None, device)
 
-    def leave(self) -> NoReturn:
+    def leave(self, device: torch.device) -> NoReturn:
         """Exit like a process that a signal ended: after a 0, DVC would cache the output."""
+        # A rank that ends has Fabric kill the others, and one of them is still saving.
+        ranks.meet(device)
         number = self.signal or signal.SIGTERM
         if ranks.rank() == 0:
             name = signal.Signals(number).name

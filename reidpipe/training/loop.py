@@ -1,8 +1,7 @@
 """The paper's recipe: P x K batches, cross-entropy + triplet (Eq. 5), Adam, warm-up, steps."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import islice
 
 import torch
@@ -14,7 +13,7 @@ from reidpipe.losses.joint import joint_loss
 from reidpipe.losses.triplet import hardest
 from reidpipe.models.reid import Output, ReID, on_device
 from reidpipe.params import TrainParams
-from reidpipe.runtime import ranks
+from reidpipe.runtime import machine, ranks
 from reidpipe.runtime.progress import progress
 from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.interruption import noticed
@@ -22,7 +21,7 @@ from reidpipe.training.position import Position, keep, restore
 from reidpipe.training.resume import State
 from reidpipe.training.schedule import learning_rate
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+MEMORY_FIX = "lower train.identities (P) or train.image_size, or choose train.precision=bf16"
 
 
 def fit(
@@ -49,16 +48,21 @@ def fit(
     network = ranks.synchronised(model, device)
     steps, size = data.steps, params.identities * params.images
     total = params.epochs * steps * size
+    height, width = params.image_size
+    work = f"{params.identities} x {params.images} of {height}x{width}, {params.precision}"
 
-    with noticed() as stop, progress(label, total, quiet=ranks.rank() > 0) as show:
-        batches = data.batches(position.epoch, position.step, device)
+    with (
+        noticed() as stop,
+        progress(label, total, quiet=ranks.rank() > 0) as show,
+        data.batches(position.epoch, position.step, device) as batches,
+    ):
         while position.epoch < params.epochs:
             for batch in islice(batches, steps - position.step):
                 rate = learning_rate(params, position.epoch, position.step, steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
 
-                with memory_explained(params, device):
+                with machine.memory_explained(device, work, MEMORY_FIX):
                     loss, figures = losses(network, *batch.on(device), params, triplet=triplet)
                     check_finite(figures, position, data.images.members, batch)
                     optimiser.zero_grad()
@@ -73,8 +77,9 @@ def fit(
                 if stopped or state.due(epoch_ends=False):
                     keep(state, position, model, optimiser, scaler)
                 if stopped:
-                    stop.leave()
-            position.end_epoch(rate)
+                    stop.leave(device)
+            # Also where a run goes on that was stopped after the epoch's last step.
+            position.end_epoch(learning_rate(params, position.epoch, steps - 1, steps))
             if position.epoch < params.epochs and state.due(epoch_ends=True):
                 keep(state, position, model, optimiser, scaler)
     return position.history
@@ -92,8 +97,7 @@ def losses(
         params: precision, label smoothing and margin.
         triplet: whether the triplet loss is part of the sum.
     """
-    half = AUTOCAST.get(params.precision)
-    with torch.autocast(images.device.type, dtype=half, enabled=half is not None):
+    with machine.autocast(images.device, params.precision):
         output = Output(*map(ranks.together, network(images, labels)))
         labels = ranks.together(labels)
         parts = joint_loss(
@@ -131,18 +135,3 @@ def check_finite(
             + f"\nbatch: {', '.join(names)}, ...",
             fix="lower train.lr, lengthen train.warmup_epochs, or train with precision fp32",
         )
-
-
-@contextmanager
-def memory_explained(params: TrainParams, device: torch.device) -> Iterator[None]:
-    """Say what to lower when a step does not fit into the GPU."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        height, width = params.image_size
-        raise UserError(
-            "the GPU's memory is full",
-            where=device,
-            found=f"{params.identities} x {params.images} of {height}x{width}, {params.precision}",
-            fix="lower train.identities (P) or train.image_size, or choose train.precision=bf16",
-        ) from None

@@ -10,13 +10,14 @@ from reidpipe.data.images import Images
 from reidpipe.files import write_csv
 from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID, load_backbone
-from reidpipe.params import TrainParams
+from reidpipe.params import LoadingParams, TrainParams
 from reidpipe.runtime import machine, ranks
 from reidpipe.training.batches import TrainingSet
 from reidpipe.training.loop import fit
 from reidpipe.training.resume import State, key
 
 LOSSES = ("loss", "ce", "triplet")
+ONE_PROCESS = LoadingParams()
 COLUMNS = ("epoch", "lr", *LOSSES, "accuracy", "hardest_positive", "hardest_negative")
 
 
@@ -40,6 +41,7 @@ def train(
     weights: Path | None,
     model_file: Path,
     history_file: Path,
+    loading: LoadingParams = ONE_PROCESS,
 ) -> None:
     """Train `run` on the train rows of `manifest`; start from `weights` (a backbone) or at random.
 
@@ -51,7 +53,7 @@ def train(
     config = {"run": asdict(run), "params": params.model_dump(mode="json"), "seed": seed}
     inputs = [archive, manifest, *([weights] if weights else [])]
     with State(key(config, inputs), writes=ranks.rank() == 0) as state:
-        data = training_set(archive, manifest, params, seed)
+        data = training_set(archive, manifest, params, seed, loading)
         model = new_model(run, params, data.num_classes, seed)
         if weights:
             load_backbone(model, checkpoint.load(weights)[0])
@@ -67,11 +69,17 @@ def train(
         state.remove()
 
 
-def training_set(archive: Path, manifest: Path, params: TrainParams, seed: int) -> TrainingSet:
+def training_set(
+    archive: Path,
+    manifest: Path,
+    params: TrainParams,
+    seed: int,
+    loading: LoadingParams = ONE_PROCESS,
+) -> TrainingSet:
     """The train rows of the manifest, their images decoded at the size of the parameters."""
     rows = records.read(manifest).query("subset == 'train'")
-    images = Images(archive, rows["member"].tolist(), params.image_size, params.cache_mb)
-    return TrainingSet(images, rows["label"].to_numpy(), params, seed)
+    images = Images(archive, rows["member"].tolist(), params.image_size, loading.cache_mb)
+    return TrainingSet(images, rows["label"].to_numpy(), params, seed, loading.workers)
 
 
 def new_model(run: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:

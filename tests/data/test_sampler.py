@@ -90,6 +90,17 @@ def test_all_images_are_used_in_the_long_run() -> None:
     assert set(np.concatenate(rows).tolist()) == set(range(len(LABELS)))
 
 
+def assert_repeats_look_different(epoch: list[Batch]) -> None:
+    """An image that comes twice is flipped, cropped or erased otherwise, as a new one would be."""
+    looks: dict[int, list[bytes]] = {}
+    for batch in epoch:
+        for index, image, box in zip(batch.indices, batch.images, batch.boxes, strict=True):
+            looks.setdefault(int(index), []).append(image.numpy().tobytes() + bytes(box.tolist()))
+    repeated = [own for own in looks.values() if len(own) > 1]
+    assert repeated
+    assert sum(len(set(own)) for own in repeated) > 0.9 * sum(map(len, repeated))
+
+
 @pytest.mark.parametrize("cache_mb", [0, 1])
 def test_any_number_of_workers_gives_the_same_batches(tmp_path: Path, cache_mb: int) -> None:
     """Images as they reach the network: sampled, read, augmented."""
@@ -105,11 +116,12 @@ def test_any_number_of_workers_gives_the_same_batches(tmp_path: Path, cache_mb: 
 
     def served(workers: int) -> list[Batch]:
         """From the second batch of the third epoch to the end of the run, the fourth."""
-        change = {"workers": workers, "epochs": 4}
-        data = TrainingSet(images, LABELS, recipe.model_copy(update=change), 0)
-        return list(data.batches(2, 1, torch.device("cpu")))
+        data = TrainingSet(images, LABELS, recipe.model_copy(update={"epochs": 4}), 0, workers)
+        with data.batches(2, 1, torch.device("cpu")) as found:
+            return list(found)
 
     alone, one, two = (served(workers) for workers in (0, 1, 2))
+    assert_repeats_look_different(alone[-len(batches(LABELS, **SHAPE, seed=0, epoch=3)) :])
     third, fourth = (batches(LABELS, **SHAPE, seed=0, epoch=epoch) for epoch in (2, 3))
     expected = [*third[1:], *fourth]
     assert [batch.indices.tolist() for batch in alone] == [rows.tolist() for rows in expected]

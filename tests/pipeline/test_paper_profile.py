@@ -17,7 +17,6 @@ SMALL = {
     "images": "2",
     "epochs": "1",
     "warmup_epochs": "0",
-    "workers": "0",
     "precision": "fp32",
 }
 
@@ -48,7 +47,7 @@ def settings(archives: Path) -> list[str]:
     changes = {f"paper.train.{name}": value for name, value in SMALL.items()}
     weights = digest(archives / "resnet50-11ad3fa6.pth")
     changes |= {"profile": "paper", "+paper.weights.sha256": weights}
-    changes |= {"paper.extract.workers": "0"}
+    changes |= {"paper.loading.workers": "0"}
     for name in ("market1501", "dukemtmc"):
         changes[f"~paper.data.{name}.md5"] = ""
     for name in ("market1501", "dukemtmc", "msmt17"):

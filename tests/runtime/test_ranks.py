@@ -20,6 +20,22 @@ def test_a_single_process_has_all_and_changes_nothing() -> None:
     assert ranks.anywhere(flag=True, device=CPU)
     assert not ranks.anywhere(flag=False, device=CPU)
     assert ranks.launch(CPU, devices=1, nodes=1) is CPU
+    ranks.meet(CPU)
+
+
+def test_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UserError, match=r"(?s)too few GPUs.*at most 1,.*found: +8"):
+        ranks.launch(torch.device("cuda"), devices=8, nodes=1)
+
+
+def test_machines_that_nothing_has_started_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ranks.STARTED_BY:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match=r"(?s)2 machines.*SLURM_NTASKS.*srun or torchrun"):
+        ranks.launch(CPU, devices=1, nodes=2)
 
 
 def test_shares_in_rank_order_are_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reidpipe.errors import reported
-from reidpipe.params import TrainParams
+from reidpipe.params import LoadingParams, TrainParams
 from reidpipe.training import resume
 from reidpipe.training.run import Run, train
 
@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("recipe", type=TrainParams.model_validate_json)
     parser.add_argument("--dies-at", type=int, default=0)
     parser.add_argument("--room", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=0)
     args = parser.parse_args()
     die_at(args.dies_at)
     if args.room:
@@ -80,7 +81,8 @@ def main() -> None:
     files = {"archive": args.archive, "manifest": args.manifest}
     outputs = {"model_file": Path("b/model.safetensors"), "history_file": Path("b/history.csv")}
     ours = Run("tiny", attention="cbam", classifier="circle", triplet=True)
-    train(ours, args.recipe, 0, **files, weights=None, **outputs)
+    loading = LoadingParams(workers=args.workers)
+    train(ours, args.recipe, 0, **files, weights=None, **outputs, loading=loading)
 
 
 if __name__ == "__main__":

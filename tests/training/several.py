@@ -1,13 +1,17 @@
 """Train or embed as one process or as two: started by test_several_ranks.py, a command a rank.
 
-    python -m tests.training.several FOLDER ARCHIVE MANIFEST DEVICES STEP_THAT_DIES
+    python -m tests.training.several FOLDER ARCHIVE MANIFEST DEVICES STEP [dies | interrupts]
 
 Batch norm keeps its statistics: torch synchronises them on GPUs alone.
 """
 
 import json
+import os
+import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,7 +25,7 @@ from reidpipe.training import position, resume
 from reidpipe.training import run as training
 from reidpipe.training.run import Run
 
-make = training.new_model
+make, save = training.new_model, resume.State.save
 
 
 def frozen(run: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:
@@ -34,7 +38,15 @@ def frozen(run: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:
     return model
 
 
-def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -> None:
+def save_slowly(state: resume.State, *arguments: Any) -> None:
+    """Longer than Fabric takes to notice that another rank has ended."""
+    time.sleep(7)
+    save(state, *arguments)
+
+
+def main(
+    folder: Path, archive: Path, manifest: Path, devices: int, last: int, *, interrupts: bool
+) -> None:
     recipe = TrainParams.model_validate_json((folder / "recipe.json").read_text())
     recipe = recipe.model_copy(update={"devices": devices})
     training.new_model = frozen
@@ -44,13 +56,16 @@ def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -
     def noted(self: position.Position, figures: dict[str, float]) -> None:
         losses.append(figures["loss"])
         add(self, figures)
-        if len(losses) == dies:
+        if len(losses) == last and not interrupts:
             sys.exit(9)
+        if len(losses) == last and ranks.rank() == 0:
+            resume.State.save = save_slowly  # type: ignore[assignment]
+            os.killpg(0, signal.SIGINT)
 
     position.Position.add = noted  # type: ignore[method-assign]
     # Only the writing rank asks the clock.
-    resume.State.due = lambda self, *, epoch_ends: self.writes  # type: ignore[method-assign]
-    files = {"model_file": folder / "model", "history_file": folder / "history.csv"}
+    resume.State.due = lambda self, *, epoch_ends: self.writes and not interrupts  # type: ignore[method-assign]
+    files: dict[str, Any] = {"model_file": folder / "model", "history_file": folder / "history.csv"}
     training.train(
         Run("tiny", "cbam", "circle", True),  # noqa: FBT003
         recipe,
@@ -72,4 +87,5 @@ def main(folder: Path, archive: Path, manifest: Path, devices: int, dies: int) -
 
 if __name__ == "__main__":
     folder, archive, manifest = map(Path, sys.argv[1:4])
-    main(folder, archive, manifest, *map(int, sys.argv[4:]))
+    devices, last = map(int, sys.argv[4:6])
+    main(folder, archive, manifest, devices, last, interrupts=sys.argv[6:] == ["interrupts"])

@@ -1,6 +1,7 @@
 """What only a GPU shows: kernels without a deterministic form, its precisions, its memory."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from reidpipe.doctor.training import step_cost
 from reidpipe.errors import UserError
 from reidpipe.extraction import extract
 from reidpipe.files import digest
-from reidpipe.params import EvaluateParams, ExtractParams, RerankParams, TrainParams
+from reidpipe.params import EvaluateParams, ExtractParams, LoadingParams, RerankParams, TrainParams
 from reidpipe.training.run import Run, train
 from tests.training.dying import KilledError, die_in_step, save_every_step
 
@@ -31,11 +32,17 @@ def on_gpu(recipe: TrainParams) -> TrainParams:
     return recipe.model_copy(update={"device": "cuda", "precision": "bf16", "image_size": (64, 32)})
 
 
-def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS) -> str:
+def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS, workers: int = 0) -> str:
     archive, manifest = tiny_set
     model, history = folder / "model.safetensors", folder / "history.csv"
-    files = {"archive": archive, "manifest": manifest, "model_file": model, "history_file": history}
-    train(run, recipe, 0, **files, weights=None)
+    files: dict[str, Any] = {
+        "archive": archive,
+        "manifest": manifest,
+        "model_file": model,
+        "history_file": history,
+    }
+    loading = LoadingParams(workers=workers)
+    train(run, recipe, 0, **files, weights=None, loading=loading)
     return digest(model) + digest(history)
 
 
@@ -58,7 +65,7 @@ def test_every_precision_and_head_trains_to_equal_bytes_with_any_workers(
     run = Run("tiny", attention="cbam", classifier=classifier, triplet=False)
     recipe = on_gpu.model_copy(update={"precision": precision})
     alone = go(tiny_set, recipe, tmp_path / "a", run)
-    assert go(tiny_set, recipe.model_copy(update={"workers": 2}), tmp_path / "b", run) == alone
+    assert go(tiny_set, recipe, tmp_path / "b", run, workers=2) == alone
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -114,16 +121,16 @@ def test_features_and_figures_are_the_cpus(
     test.write_text("\n".join([*lines, *map(",".join, rows)]) + "\n")
     go(tiny_set, recipe, tmp_path)
     found = {}
-    ways: dict[str, dict[str, object]] = {
-        "cpu": {"device": "cpu"},
-        "cuda": {"device": "cuda", "workers": 2},
-        "again": {"device": "cuda"},
-        "bf16": {"device": "cuda", "precision": "bf16"},
+    ways: dict[str, tuple[dict[str, object], int]] = {
+        "cpu": ({"device": "cpu"}, 0),
+        "cuda": ({"device": "cuda"}, 2),
+        "again": ({"device": "cuda"}, 0),
+        "bf16": ({"device": "cuda", "precision": "bf16"}, 0),
     }
-    for name, change in ways.items():
+    for name, (change, workers) in ways.items():
         out = tmp_path / f"{name}.safetensors"
         chosen = ExtractParams.model_validate({"batch_size": 7} | change)
-        extract(tmp_path / "model.safetensors", archive, test, chosen, out)
+        extract(tmp_path / "model.safetensors", archive, test, chosen, out, workers=workers)
         found[name] = checkpoint.load(out)[0]["embedding"]
     torch.testing.assert_close(found["cuda"], found["cpu"], rtol=1e-3, atol=1e-3)
     assert digest(tmp_path / "cuda.safetensors") == digest(tmp_path / "again.safetensors")

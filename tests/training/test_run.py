@@ -12,10 +12,9 @@ import torch
 from reidpipe import checkpoint
 from reidpipe.errors import UserError
 from reidpipe.files import digest
-from reidpipe.params import TrainParams
-from reidpipe.training import position, resume
-from reidpipe.training.loop import memory_explained
-from reidpipe.training.run import Run, train
+from reidpipe.params import LoadingParams, TrainParams
+from reidpipe.training import loop, position, resume
+from reidpipe.training.run import ONE_PROCESS, Run, train
 from tests.training.dying import KilledError, die_in_step, save_every_step
 from tests.training.process import start
 
@@ -23,12 +22,20 @@ OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
 Set = tuple[Path, Path]
 
 
-def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS, seed: int = 0) -> str:
+def go(
+    tiny_set: Set,
+    recipe: TrainParams,
+    folder: Path,
+    run: Run = OURS,
+    *,
+    seed: int = 0,
+    loading: LoadingParams = ONE_PROCESS,
+) -> str:
     """Train in `folder`; the hash of model and history."""
     archive, manifest = tiny_set
     model, history = folder / "model.safetensors", folder / "history.csv"
     files = {"archive": archive, "manifest": manifest, "model_file": model, "history_file": history}
-    train(run, recipe, seed, **files, weights=None)
+    train(run, recipe, seed, **files, weights=None, loading=loading)
     return digest(model) + digest(history)
 
 
@@ -78,7 +85,8 @@ def test_workers_and_the_memory_budget_change_nothing(
 ) -> None:
     alone = go(tiny_set, recipe, tmp_path / "a")
     for change in ({"workers": 2}, {"cache_mb": 0}, {"workers": 2, "cache_mb": 0}):
-        other = go(tiny_set, recipe.model_copy(update=change), tmp_path / "b")
+        loading = LoadingParams.model_validate(change)
+        other = go(tiny_set, recipe, tmp_path / "b", loading=loading)
         assert other == alone, change
 
 
@@ -140,6 +148,19 @@ def test_a_torn_state_is_passed_over_and_said(
     assert "passing over a damaged state" in capsys.readouterr().err
 
 
+def test_a_run_that_was_stopped_after_the_last_step_of_an_epoch_goes_on(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state says that all steps are done, and the epoch is still to be closed."""
+    undisturbed = go(tiny_set, recipe, tmp_path / "a")
+    save_every_step(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(position.Position, "end_epoch", _raise_in_epoch(2))
+        with pytest.raises(KilledError):
+            go(tiny_set, recipe, tmp_path / "b")
+    assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
+
+
 def _raise_in_epoch(number: int) -> Any:
     end = position.Position.end_epoch
 
@@ -168,12 +189,25 @@ def test_another_configuration_data_set_or_code_never_resumes(
     assert resume.key({}, []) != one
 
 
-def test_a_second_writer_is_refused_with_the_pid_of_the_first() -> None:
-    with resume.State("run"), pytest.raises(UserError, match="already") as caught:
-        resume.State("run").__enter__()
-    assert f"process {os.getpid()}" in str(caught.value)
-    with resume.State("run"):
-        pass
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_second_writer_is_refused_while_the_first_lives(
+    tiny_set: Set, recipe: TrainParams, workers: int
+) -> None:
+    """And is let in as soon as it is dead, though its workers live a few seconds longer."""
+    longer = recipe.model_copy(update={"epochs": 50})
+    first = start(tiny_set, longer, f"--workers={workers}")
+    while not list(Path(".resume").glob("*/state.safetensors")):
+        assert first.poll() is None
+        time.sleep(0.01)
+    second = start(tiny_set, longer)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert f"process {first.pid} holds the lock" in said
+    first.kill()
+    first.wait()
+    (folder,) = Path(".resume").iterdir()
+    with resume.State(folder.name) as state:
+        assert state.load()
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step(
@@ -194,8 +228,8 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals, workers: int
 ) -> None:
     """Sent to the whole group of processes, as a terminal sends it."""
-    longer = recipe.model_copy(update={"epochs": 8, "workers": workers})
-    process = start(tiny_set, longer)
+    longer = recipe.model_copy(update={"epochs": 8})
+    process = start(tiny_set, longer, f"--workers={workers}")
     while not list(Path(".resume").glob("*/state.safetensors")):
         assert process.poll() is None
         time.sleep(0.01)
@@ -211,13 +245,17 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     )
 
 
-def test_a_full_gpu_is_explained(recipe: TrainParams) -> None:
-    with (
-        pytest.raises(UserError, match="memory is full") as caught,
-        memory_explained(recipe, torch.device("cpu")),
-    ):
+def test_a_full_gpu_is_explained(
+    tiny_set: Set, recipe: TrainParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(loop, "losses", full)
+    with pytest.raises(UserError, match="memory is full") as caught:
+        go(tiny_set, recipe, tmp_path / "a")
     assert "3 x 2 of 32x16, fp32" in str(caught.value)
+    assert "lower train.identities" in str(caught.value)
 
 
 def test_the_model_file_says_how_to_build_the_network(
