@@ -1,5 +1,6 @@
 """What reaches the user, and with which exit status."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def test_a_folder_in_place_of_a_file_is_the_users(
     text = capsys.readouterr().err
     assert text.startswith(f"error: a file cannot be used\n  where:    {tmp_path}\n")
     assert os.strerror(21) in text
+
+
+def test_a_failing_disk_is_no_mistake_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = said(OSError(errno.EIO, "Input/output error", "a.zip"), capsys)
+    assert status == 2
+    assert text.startswith("error: a file cannot be read\n  where:    a.zip\n")
 
 
 def test_other_errors_are_ours_and_keep_their_traceback() -> None:

@@ -12,7 +12,7 @@ from reidpipe import checkpoint
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.params import TorchvisionWeights, TrainParams, load
-from reidpipe.pretraining import backbone_weights
+from reidpipe.pretraining import backbone_weights, download
 
 
 @pytest.fixture
@@ -90,3 +90,10 @@ def test_a_missing_file_says_where_to_put_it(archives: Path, recipe: TrainParams
 def test_a_file_without_names_is_refused(archives: Path, recipe: TrainParams) -> None:
     with pytest.raises(UserError, match="not a state dict"):
         backbone_weights(saved(archives, torch.zeros(3)), recipe, archives / "out")
+
+
+def test_a_download_of_another_file_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cut.pth").write_bytes(b"the first half")
+    with pytest.raises(UserError, match=r"(?s)cannot be fetched.*invalid hash"):
+        download((tmp_path / "cut.pth").as_uri(), tmp_path / "out" / "w.pth", "11ad3fa6")
+    assert not list((tmp_path / "out").iterdir())

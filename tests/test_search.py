@@ -15,13 +15,16 @@ from reidpipe.cli import app
 from reidpipe.data.transforms import normalise
 from reidpipe.errors import UserError
 from reidpipe.models.trained import load as load_trained
-from reidpipe.params import load
+from reidpipe.params import LoadingParams, load
 from reidpipe.reporting.rank_list import HEIGHT, NEUTRAL, WIDTH, strip
 from reidpipe.search import Found, search
 from tests.trained import SIZE, photograph, trained
 
 ROOT = Path(__file__).parents[1]
-PROFILE = load(ROOT / "params.yaml").embedded
+# The workers that training would have: a search has none, for they would share the open archive.
+PROFILE = load(ROOT / "params.yaml").embedded.model_copy(
+    update={"loading": LoadingParams(workers=2)}
+)
 NAMES = [f"camera{number % 2}/{number}.png" for number in range(7)]
 
 
