@@ -17,6 +17,7 @@ help: ## Explain the targets
 tables: $(READY) ## Rebuild all results (dvc repro) and print Tables 1-4
 	dvc repro
 	@cat reports/tables/table1.md reports/tables/table2.md reports/tables/table3.md reports/tables/table4.md
+	@reidpipe reproduced
 
 test: $(READY) ## Run the tests (under 10 minutes on 2 cores; .ci/run has the long ones)
 	pytest -m "$(FAST)"

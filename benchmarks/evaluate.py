@@ -22,7 +22,7 @@ from pathlib import Path
 # isort: split
 import torch
 
-from reidpipe.evaluation import Features, figures, ranked, verification
+from reidpipe.evaluation import Features, ranked, retrieval, verification
 from reidpipe.metrics.protocol import Labels
 from reidpipe.params import EvaluateParams, RerankParams
 from reidpipe.runtime import machine
@@ -79,7 +79,7 @@ def features(size: Size, seed: int = 0) -> Features:
 
 def evaluated(data: Features, params: EvaluateParams) -> dict[str, float]:
     ranking, pairs = ranked(data, params)
-    return figures(ranking, params.bootstrap) | verification(pairs)
+    return retrieval(ranking, params.bootstrap) | verification(pairs)
 
 
 def product(data: Features, block_mb: int) -> None:

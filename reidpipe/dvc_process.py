@@ -8,8 +8,8 @@ from typing import Any
 from reidpipe.errors import UserError
 
 
-def dvc_json(*arguments: str) -> Any:
-    """What a DVC command prints as JSON; NaN is read as the number that it stands for.
+def dvc(*arguments: str) -> str:
+    """What a DVC command prints.
 
     Raises:
         UserError: the command failed; its own words are in the message.
@@ -23,4 +23,9 @@ def dvc_json(*arguments: str) -> Any:
             found=result.stderr.strip(),
             fix="run from the root of the repository; dvc status names what is wrong with dvc.yaml",
         )
-    return json.loads(result.stdout or "{}")
+    return result.stdout
+
+
+def dvc_json(*arguments: str) -> Any:
+    """The same, of a command that prints JSON; NaN is read as the number that it stands for."""
+    return json.loads(dvc(*arguments) or "{}")

@@ -1,10 +1,9 @@
 """From features to figures: rank, count, and say how sure the figures are."""
 
-import io
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +11,11 @@ from torch import Tensor
 
 from reidpipe import checkpoint
 from reidpipe.errors import UserError
-from reidpipe.files import write_bytes, write_csv, write_json
-from reidpipe.metrics.bootstrap import Floats, interval
+from reidpipe.files import write_csv, write_json
+from reidpipe.formats import queries
+from reidpipe.formats import ranking as ranking_file
+from reidpipe.formats.queries import Queries
+from reidpipe.metrics.bootstrap import interval
 from reidpipe.metrics.distance import Distances, prepare_
 from reidpipe.metrics.parallel import over_blocks
 from reidpipe.metrics.protocol import Labels, Protocol
@@ -23,11 +25,9 @@ from reidpipe.metrics.verification import Pairs
 from reidpipe.params import BootstrapParams, EvaluateParams
 from reidpipe.runtime import machine
 
-RANKS = (1, 5, 10, 20)
 FALSE_POSITIVE_RATES = ("1e-4", "1e-3", "1e-2")
 CMC_LENGTH = 50
-# What numpy raises on a file that is no npz, a damaged one, or one of other arrays.
-_NOT_NPZ = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
+FIELDS = fields(Ranking)
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,25 @@ class Features:
 
 
 def evaluate(
-    features: Path, params: EvaluateParams, out_metrics: Path, out_cmc: Path, out_ranking: Path
+    features: Path,
+    params: EvaluateParams,
+    *,
+    out_metrics: Path,
+    out_cmc: Path,
+    out_queries: Path,
+    out_ranking: Path,
 ) -> None:
-    """Write metrics (JSON, percent), the CMC curve (CSV, percent) and the ranking (npz) of a run.
+    """Write metrics (JSON, percent), CMC curve (CSV, percent), scores per query and the ranking.
 
     Raises:
         UserError: the features cannot be evaluated (NaN, zero, no true match); nothing is written.
     """
     device = machine.prepare(params.device, params.threads, params.instructions)
     ranking, pairs = ranked(read_features(features, device), params)
-    metrics = figures(ranking, params.bootstrap) | verification(pairs)
+    metrics = retrieval(ranking, params.bootstrap) | verification(pairs)
     curve = 100 * cmc(ranking, CMC_LENGTH)
     write_ranking(out_ranking, ranking)
+    queries.write(out_queries, per_query(ranking))
     write_csv(out_cmc, ["rank", "cmc"], enumerate(curve.tolist(), start=1))
     write_json(out_metrics, metrics)
 
@@ -111,17 +118,15 @@ def _distances(features: Features, params: EvaluateParams) -> Distances | Rerank
     return Reranked(embedding, queries, params.metric, params.block_mb, **options)
 
 
-def per_query(ranking: Ranking) -> dict[str, Floats]:
-    """Figures a query, in percent, whose means are the metrics."""
-    hits: dict[str, Floats] = {
-        f"rank{k}": (ranking.first_match < k) * np.float64(100) for k in RANKS
-    }
-    return hits | {"mAP": 100 * ranking.average_precision, "mINP": 100 * ranking.inp}
+def per_query(ranking: Ranking) -> Queries:
+    """The scores whose means are the metrics."""
+    precision, inp, first = ranking.average_precision, ranking.inp, ranking.first_match
+    return Queries(ranking.query, precision, inp, first + 1)
 
 
-def figures(ranking: Ranking, bootstrap: BootstrapParams) -> dict[str, float]:
+def retrieval(ranking: Ranking, bootstrap: BootstrapParams) -> dict[str, float]:
     """Metrics in percent, counts of queries, and the bootstrap interval of each metric."""
-    values = per_query(ranking)
+    values = per_query(ranking).percent()
     low, high = interval(np.stack([*values.values()], axis=1), **bootstrap.model_dump())
     bounds = {
         f"{name}_{end}": float(bound[index])
@@ -142,18 +147,8 @@ def verification(pairs: Pairs) -> dict[str, float]:
 
 
 def write_ranking(path: Path, ranking: Ranking) -> None:
-    """The fields of `ranking` as an npz without objects, equal bytes for equal content.
-
-    Not by numpy's savez: it asks for headers of more than 4 GiB, which Python 3.11.2 and 3.11.7
-    write in two ways.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for field in fields(ranking):
-            array = io.BytesIO()
-            np.save(array, getattr(ranking, field.name), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{field.name}.npy"), array.getvalue())
-    write_bytes(path, buffer.getvalue())
+    """The fields of `ranking`."""
+    ranking_file.write(path, {field.name: getattr(ranking, field.name) for field in FIELDS})
 
 
 def read_ranking(path: Path) -> Ranking:
@@ -162,19 +157,13 @@ def read_ranking(path: Path) -> Ranking:
     Raises:
         UserError: the file is missing or is no ranking.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            content = {field.name: arrays[field.name] for field in fields(Ranking)}
-    except FileNotFoundError:
-        raise UserError("a ranking is missing", where=path, fix="dvc repro evaluate") from None
-    except _NOT_NPZ as error:
-        raise UserError("not a ranking that reidpipe wrote", where=path, found=error) from None
+    content: dict[str, Any] = ranking_file.read(path, [field.name for field in FIELDS])
     return Ranking(**content | {"num_query": int(content["num_query"])})
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of two rankings, in percent, and B - A in percentage points with its interval."""
+    """One metric of two runs, in percent, and B - A in percentage points with its interval."""
 
     metric: str
     a: float
@@ -183,20 +172,20 @@ class Difference:
     high: float
 
 
-def compare(a: Ranking, b: Ranking, bootstrap: BootstrapParams) -> Iterator[Difference]:
-    """Every metric of two rankings of the same queries, with the paired bootstrap interval.
+def compare(a: Queries, b: Queries, bootstrap: BootstrapParams) -> Iterator[Difference]:
+    """Every metric of two runs on the same queries, with the paired bootstrap interval.
 
     Raises:
-        UserError: the rankings have different queries.
+        UserError: the runs have different queries.
     """
-    if a.num_query != b.num_query or not np.array_equal(a.query, b.query):
+    if not np.array_equal(a.query, b.query):
         raise UserError(
             "two runs on different queries cannot be compared",
-            expected=f"the {len(a.query)} valid queries of {a.num_query} of the first run",
-            found=f"{len(b.query)} of {b.num_query}",
+            expected=f"the {len(a.query)} valid queries of the first run",
+            found=f"{len(b.query)} valid queries",
             fix="compare two runs on one data set, each evaluated on the same split",
         )
-    values_a, values_b = per_query(a), per_query(b)
+    values_a, values_b = a.percent(), b.percent()
     differences = np.stack([values_b[name] - values_a[name] for name in values_a], axis=1)
     low, high = interval(differences, **bootstrap.model_dump())
     for index, name in enumerate(values_a):

@@ -1,14 +1,25 @@
-"""Outputs as another git revision left them: from git itself, or from the DVC cache by its lock."""
+"""Results as another git revision left them: from git itself, or from DVC's cache by its lock."""
 
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import yaml
 
+from reidpipe.dvc_process import dvc
 from reidpipe.errors import UserError
+from reidpipe.formats import queries
+from reidpipe.formats import ranking as ranking_file
+from reidpipe.formats.queries import Queries
 
 LOCK = "dvc.lock"
-CACHE = Path(".dvc/cache/files/md5")
+# The same language, read ten times as fast, where PyYAML was built with libyaml.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """A git command as it ends, whatever its status."""
+    return subprocess.run(["git", *arguments], capture_output=True, check=False)
 
 
 def resolve(revision: str) -> str:
@@ -17,23 +28,24 @@ def resolve(revision: str) -> str:
     Raises:
         UserError: this repository has no such commit (a shallow clone lacks the older ones).
     """
-    command = [
-        "git",
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        f"{revision}^{{commit}}",
-    ]
-    result = subprocess.run(command, capture_output=True, check=False, text=True)
+    name = f"{revision}^{{commit}}"
+    result = git("rev-parse", "--verify", "--quiet", "--end-of-options", name)
     if result.returncode != 0:
         raise UserError(
             "there is no such revision here",
             where=revision,
-            found=result.stderr.strip(),
-            fix="git fetch (a shallow clone: git fetch --unshallow), or one that `git log` lists",
+            found=result.stderr.decode().strip(),
+            fix=f"{_FULL_CLONE if is_shallow() else 'git fetch'}, or one that `git log` lists",
         )
-    return result.stdout.strip()
+    return result.stdout.decode().strip()
+
+
+_FULL_CLONE = "this clone is shallow: git fetch --unshallow (in a workflow: fetch-depth: 0)"
+
+
+def is_shallow() -> bool:
+    """Whether older commits are cut off here."""
+    return git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
 
 def show(revision: str, path: str) -> bytes:
@@ -42,29 +54,58 @@ def show(revision: str, path: str) -> bytes:
     Raises:
         UserError: there is no such revision, or no such file in it.
     """
-    command = ["git", "show", f"{revision}:./{path}"]
-    result = subprocess.run(command, capture_output=True, check=False)
+    result = git("show", f"{revision}:./{path}")
     if result.returncode != 0:
         raise UserError(
             "a file of another revision cannot be read",
             where=f"{revision}:{path}",
             found=result.stderr.decode().strip(),
-            fix="git fetch --unshallow, or name a revision that `git log` lists",
+            fix=_FULL_CLONE if is_shallow() else "name a revision that `git log` lists",
         )
     return result.stdout
 
 
+def lock(revision: str = "") -> dict[str, Any]:
+    """The stages of dvc.lock by name, of a revision or, without one, of the workspace.
+
+    Raises:
+        UserError: there is no lock, or it is none.
+    """
+    where = f"{revision}:{LOCK}" if revision else LOCK
+    try:
+        content = show(revision, LOCK) if revision else Path(LOCK).read_bytes()
+        stages: dict[str, Any] = yaml.load(content, Loader=_LOADER)["stages"]  # noqa: S506
+    except (yaml.YAMLError, KeyError, TypeError, FileNotFoundError) as error:
+        raise UserError(
+            "the lock cannot be read", where=where, found=error, fix="dvc repro writes it"
+        ) from None
+    return stages
+
+
+def made(stages: dict[str, Any], path: str) -> str:
+    """MD5 of the output `path` by a lock, empty where no stage makes it."""
+    outs = (out for stage in stages.values() for out in stage.get("outs", []))
+    return next((str(out.get("md5", "")) for out in outs if out["path"] == path), "")
+
+
+def networks(stages: dict[str, Any]) -> dict[str, str]:
+    """MD5 of the network of every run by a lock."""
+    paths = (out["path"] for stage in stages.values() for out in stage.get("outs", []))
+    found = [path for path in paths if PurePosixPath(path).match("runs/*/model.safetensors")]
+    return {PurePosixPath(path).parent.name: made(stages, path) for path in found}
+
+
 def cached(revision: str, path: str) -> Path:
-    """Where the DVC cache keeps the output `path` of `revision`.
+    """Where DVC's cache keeps the output `path` of `revision`.
 
     Raises:
         UserError: the lock of that revision has no such output, or the cache does not hold it.
     """
-    stages = yaml.safe_load(show(revision, LOCK))["stages"].values()
-    found = [out["md5"] for stage in stages for out in stage.get("outs", []) if out["path"] == path]
+    found = made(lock(revision), path)
     if not found:
         raise UserError("no such output", where=f"{revision}:{LOCK}", expected=path)
-    file = CACHE / str(found[0])[:2] / str(found[0])[2:]
+    # It may lie anywhere: shared by users or work trees, or with an experiment's checkout.
+    file = Path(dvc("cache", "dir").strip(), "files/md5", found[:2], found[2:])
     if not file.exists():
         raise UserError(
             "an output of another revision is not in the cache",
@@ -73,3 +114,17 @@ def cached(revision: str, path: str) -> Path:
             fix=f"dvc fetch from a remote that has it, or git checkout {revision} && dvc repro",
         )
     return file
+
+
+def scores(revision: str, run: str) -> Queries:
+    """Scores per query of a run in `revision`.
+
+    They are in git; of commits from before they were, the ranking may still be in the cache.
+
+    Raises:
+        UserError: neither is there.
+    """
+    path = f"{queries.FOLDER.as_posix()}/{run}.csv"
+    if git("cat-file", "-e", f"{revision}:./{path}").returncode == 0:
+        return queries.parse(show(revision, path), f"{revision}:{path}")
+    return ranking_file.read_queries(cached(revision, f"runs/{run}/ranking.npz"))

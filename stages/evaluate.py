@@ -15,9 +15,10 @@ def main() -> None:
     evaluate(
         Path(f"runs/{run}/features.safetensors"),
         params.load().active.evaluate,
-        Path(f"reports/metrics/{run}.json"),
-        Path(f"reports/cmc/{run}.csv"),
-        Path(f"runs/{run}/ranking.npz"),
+        out_metrics=Path(f"reports/metrics/{run}.json"),
+        out_cmc=Path(f"reports/cmc/{run}.csv"),
+        out_queries=Path(f"reports/queries/{run}.csv"),
+        out_ranking=Path(f"runs/{run}/ranking.npz"),
     )
 
 

@@ -1,4 +1,7 @@
-"""The gate in a small repository: what passes, what is a regression, what cannot be compared."""
+"""The gate in a small repository: what passes, what is a regression, what cannot be compared.
+
+What is noise and what is not: tests/check.
+"""
 
 import json
 import os
@@ -9,18 +12,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dvc.cli
+import dvc.ui
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from reidpipe.check import rendering
+from reidpipe.check.base import base
 from reidpipe.check.rows import Outcome
 from reidpipe.check.verdicts import check
 from reidpipe.cli import app
 from reidpipe.errors import UserError
-from reidpipe.evaluation import write_ranking
+from reidpipe.evaluation import per_query
+from reidpipe.formats import queries, seeds
+from reidpipe.formats.seeds import Seeds
 from reidpipe.metrics.ranking import Ranking
 from reidpipe.params import load
+from reidpipe.revisions import resolve
 from reidpipe.runtime.streams import stream
 
 ROOT = Path(__file__).parents[1]
@@ -32,11 +41,23 @@ stages:
     foreach: [one, two]
     do:
       cmd: "true"
-      outs: ["runs/${item}/ranking.npz"]
       metrics:
         - reports/metrics/${item}.json: {cache: false}
 """
+LOCK = """
+schema: '2.0'
+stages:
+  train@one:
+    cmd: python -m stages.train
+    outs:
+    - {path: runs/one/model.safetensors, md5: aaaa}
+  train@two:
+    cmd: python -m stages.train
+    outs:
+    - {path: runs/two/model.safetensors, md5: bbbb}
+"""
 RUN_ONE = Path("reports/metrics/one.json")
+SCORES_ONE = Path("reports/queries/one.csv")
 
 
 def run(*command: str) -> None:
@@ -60,9 +81,9 @@ def ranking(average_precision: np.ndarray) -> Ranking:
 
 
 def results(name: str, precision: np.ndarray) -> None:
-    """A ranking and the metrics that follow from it."""
+    """Scores per query and the metrics that follow from them."""
     found = ranking(precision)
-    write_ranking(Path(f"runs/{name}/ranking.npz"), found)
+    queries.write(Path(f"reports/queries/{name}.csv"), per_query(found))
     metrics = {
         "rank1": float((found.first_match < 1).mean() * 100),
         "rank5": 100.0,
@@ -83,7 +104,7 @@ PRECISION = stream("precision").uniform(0.2, 0.7, 200)
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with committed metrics of two runs, whose rankings are in the DVC cache."""
+    """A repository with committed metrics and scores of two runs."""
     folder = tmp_path_factory.mktemp("gate") / "repository"
     folder.mkdir()
     before = Path.cwd()
@@ -97,12 +118,30 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("dvc.yaml").write_text(PIPELINE)
         for name in ("one", "two"):
             results(name, PRECISION)
-        run("dvc", "commit", "-q", "-f")
+        Path("dvc.lock").write_text(LOCK)
         run("git", "add", "-A")
         run("git", "commit", "-q", "-m", "results")
     finally:
         os.chdir(before)
     return folder
+
+
+def dvc_here(*arguments: str) -> str:
+    """DVC in this process: importing it is most of what a check costs."""
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_TEST", "1")
+        patch.setattr(dvc.ui.ui, "error_write", lambda *_, **__: None)
+        patch.setattr(dvc.ui.ui, "write", lambda *text, **_: said.extend(map(str, text)))
+        status = dvc.cli.main([*arguments])
+    if status:
+        raise UserError("DVC failed", where=arguments)
+    return "\n".join(said)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidpipe.dvc_process.dvc", dvc_here)
 
 
 @pytest.fixture(autouse=True)
@@ -119,9 +158,13 @@ def changed(**values: object) -> None:
     write(RUN_ONE, {**json.loads(RUN_ONE.read_text()), **values})
 
 
-def test_equal_metrics_pass_also_without_rankings() -> None:
+def without_scores() -> None:
+    shutil.rmtree("reports/queries")
+
+
+def test_equal_metrics_pass_also_without_scores() -> None:
     assert outcome().status == 0
-    shutil.rmtree("runs")
+    without_scores()
     found = outcome()
     assert found.status == 0
     assert {row.metric for row in found.rows} == {"rank1", "rank5", "mAP", "mINP"}
@@ -129,14 +172,14 @@ def test_equal_metrics_pass_also_without_rankings() -> None:
 
 def test_a_gain_and_a_loss_within_the_tolerance_pass() -> None:
     old = json.loads(RUN_ONE.read_text())
-    shutil.rmtree("runs")
+    without_scores()
     changed(mAP=old["mAP"] + 30, rank1=old["rank1"] - 1.0)
     assert outcome().status == 0
 
 
-def test_a_loss_beyond_the_tolerance_is_a_regression_without_rankings() -> None:
+def test_a_loss_beyond_the_tolerance_is_a_regression_where_nothing_is_known_of_chance() -> None:
     old = json.loads(RUN_ONE.read_text())["mAP"]
-    shutil.rmtree("runs")
+    without_scores()
     changed(mAP=old - 0.51)
     found = outcome()
     assert found.status == 1
@@ -154,8 +197,8 @@ def test_a_sure_loss_is_a_regression_by_the_paired_bootstrap() -> None:
 
 
 def test_a_loss_that_may_be_chance_is_undecided() -> None:
-    noise = stream("noise").normal(0, 0.2, len(PRECISION))
-    noise += -0.008 - noise.mean()
+    noise = stream("noise").normal(0, 0.06, len(PRECISION))
+    noise += -0.006 - noise.mean()
     results("one", PRECISION + noise)
     found = outcome()
     row = next(row for row in found.rows if row.name == "one" and row.metric == "mAP")
@@ -168,11 +211,6 @@ def missing() -> None:
 
 def no_json() -> None:
     RUN_ONE.write_text("{")
-
-
-def extra() -> None:
-    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[one, two, three]"))
-    results("three", PRECISION)
 
 
 def other_profile() -> None:
@@ -202,10 +240,6 @@ def nan_before() -> None:
     changed(mAP=45.0)
 
 
-def removed() -> None:
-    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[two]"))
-
-
 def never_evaluated() -> None:
     Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[one, two, three]"))
 
@@ -218,18 +252,17 @@ def unknown_metric() -> None:
 def other_queries() -> None:
     results("one", PRECISION - 0.02)
     found = replace(ranking(PRECISION - 0.02), query=np.arange(1, 201))
-    write_ranking(Path("runs/one/ranking.npz"), found)
+    queries.write(SCORES_ONE, per_query(found))
 
 
-def broken_ranking() -> None:
+def broken_scores() -> None:
     results("one", PRECISION - 0.02)
-    Path("runs/one/ranking.npz").write_bytes(b"PK")
+    SCORES_ONE.write_text("query,ap\n")
 
 
 ODD: dict[str, tuple[Callable[[], None], str]] = {
     "missing file": (missing, "missing, not JSON"),
     "not JSON": (no_json, "not JSON"),
-    "extra run": (extra, "extra"),
     "null": (lambda: changed(mAP=None), "null"),
     "NaN": (lambda: changed(mAP=float("nan")), "not a finite number"),
     "missing metric": (lambda: write(RUN_ONE, {"rank1": 60.0}), "missing"),
@@ -240,11 +273,10 @@ ODD: dict[str, tuple[Callable[[], None], str]] = {
     "null on both sides": (null_on_both_sides, "missing or null on both sides"),
     "nothing but null": (all_null, "without a number"),
     "NaN before": (nan_before, "not a finite number in HEAD"),
-    "removed run": (removed, "missing: only HEAD has it"),
     "run never evaluated": (never_evaluated, "missing, not JSON"),
     "unknown metric": (unknown_metric, "did you mean 'rank1'"),
-    "other queries": (other_queries, "different queries"),
-    "broken ranking": (broken_ranking, "not a ranking that reidpipe wrote"),
+    "other queries": (other_queries, "the queries are others"),
+    "broken scores": (broken_scores, "not a table of scores per query"),
 }
 
 
@@ -255,6 +287,23 @@ def test_what_cannot_be_compared_is_named(case: str) -> None:
     found = outcome()
     assert found.status == 2, rendering.markdown(found)
     assert any(reason in row.reason for row in found.of("incomparable"))
+
+
+def test_a_run_that_is_new_passes() -> None:
+    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[one, two, three]"))
+    results("three", PRECISION)
+    found = outcome()
+    assert found.status == 0
+    assert [row.name for row in found.of("new")] == ["three"]
+    assert "1 new" in rendering.summary(found)
+
+
+def test_a_run_that_dvc_yaml_has_lost_as_well_passes() -> None:
+    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[two]"))
+    RUN_ONE.unlink()
+    found = outcome()
+    assert found.status == 0
+    assert [row.name for row in found.of("removed")] == ["one"]
 
 
 def test_a_lost_file_is_named_once() -> None:
@@ -271,7 +320,7 @@ def test_a_regression_is_certain_whatever_else_is_missing() -> None:
     assert [row.name for row in found.of("incomparable")] == ["two"]
 
 
-def test_a_ranking_of_other_results_says_nothing_about_chance() -> None:
+def test_scores_of_other_results_say_nothing_about_chance() -> None:
     old = json.loads(RUN_ONE.read_text())["mAP"]
     changed(mAP=old - 2)
     (row,) = outcome().of("regression")
@@ -291,7 +340,7 @@ def test_a_shallow_clone_is_enough(original: Path, tmp_path: Path) -> None:
 
 def test_the_command_prints_a_table_markdown_or_json_and_exits_by_the_verdict() -> None:
     old = json.loads(RUN_ONE.read_text())["mAP"]
-    shutil.rmtree("runs")
+    without_scores()
     changed(mAP=old - 2)
     terminal, markdown, document = (
         CliRunner().invoke(app, ["check", *options]) for options in ([], ["--md"], ["--json"])
@@ -302,3 +351,169 @@ def test_the_command_prints_a_table_markdown_or_json_and_exits_by_the_verdict() 
     rows = json.loads(document.stdout)["rows"]
     assert len(rows) == 8
     assert [row["metric"] for row in rows if row["verdict"] == "regression"] == ["mAP"]
+
+
+def accept(text: str) -> None:
+    Path("reports/accepted.yaml").write_text(text)
+
+
+def test_a_loss_that_was_accepted_passes_and_what_goes_beyond_it_does_not() -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    without_scores()
+    accept(f"- {{run: one, metric: mAP, from: {old:.2f}, to: {old - 3:.2f}, reason: repeats}}")
+    changed(mAP=old - 3)
+    found = outcome()
+    assert found.status == 0
+    (row,) = found.of("accepted")
+    assert (row.name, row.metric, row.reason) == ("one", "mAP", "repeats")
+    changed(mAP=old - 3.6)
+    assert outcome().status == 1
+
+
+@pytest.mark.parametrize(
+    "other", ["run: two, metric: mAP, from: 45.00", "run: one, metric: rank1, from: 45.00"]
+)
+def test_an_acceptance_of_something_else_changes_nothing(other: str) -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    without_scores()
+    accept(f"- {{{other}, to: 1.00, reason: repeats}}")
+    changed(mAP=old - 3)
+    assert outcome().status == 1
+
+
+def test_an_acceptance_holds_for_one_step_only() -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    without_scores()
+    accept(f"- {{run: one, metric: mAP, from: {old + 2:.2f}, to: {old - 3:.2f}, reason: repeats}}")
+    changed(mAP=old - 3)
+    assert outcome().status == 1
+
+
+def test_other_data_can_be_accepted_by_their_counts() -> None:
+    changed(num_query=150, mAP=1.0)
+    assert outcome().status == 2
+    accept(
+        "- {run: one, metric: data, from: {num_query: 200}, to: {num_query: 150}, reason: halved}"
+    )
+    found = outcome()
+    assert found.status == 0
+    assert [row.reason for row in found.of("accepted")] == ["other data: halved"]
+    changed(num_query=149)
+    assert outcome().status == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "run: one", "- {run: one}", "- {run: one, metric: m, from: .nan, to: 1, reason: r}"],
+)
+def test_a_broken_list_of_acceptances_is_named(text: str) -> None:
+    accept(text)
+    with pytest.raises(UserError, match="accepted changes cannot be read"):
+        outcome()
+
+
+def test_a_network_of_equal_bytes_has_no_noise_of_training() -> None:
+    """The lock says that `one` was not trained again: its loss is the evaluation's."""
+    seeds.write(Path("reports/seeds/one.csv"), scattered(spread=0.2))
+    results("one", PRECISION - 0.02)
+    assert outcome().status == 1
+    Path("dvc.lock").write_text(LOCK.replace("aaaa", "cccc"))
+    assert outcome().status == 0
+
+
+def scattered(spread: float) -> Seeds:
+    draws = [stream("seed", number).normal() for number in range(5)]
+    precision = [(PRECISION + spread * draw).clip(0, 1) for draw in draws]
+    found = {seed: per_query(ranking(values)) for seed, values in enumerate(precision)}
+    return Seeds("embedded", "hash", found)
+
+
+def test_where_training_is_unknown_it_says_so() -> None:
+    results("one", PRECISION - 0.02)
+    Path("dvc.lock").write_text(LOCK.replace("aaaa", "cccc"))
+    found = outcome()
+    assert found.unknown == ("one",)
+    assert "reidpipe seeds --train" in rendering.markdown(found)
+    seeds.write(Path("reports/seeds/two.csv"), scattered(spread=0.01))
+    assert outcome().unknown == ()
+
+
+def commit(message: str = "change") -> None:
+    run("git", "add", "-A")
+    run("git", "commit", "-q", "-m", message)
+
+
+def test_without_a_name_a_changed_workspace_is_compared_with_head() -> None:
+    changed(mAP=44.0)
+    assert base("") == "HEAD"
+
+
+def test_a_commit_is_never_compared_with_itself() -> None:
+    """Worse numbers that are committed, and what comes after them."""
+    results("one", PRECISION - 0.05)
+    commit("worse")
+    Path("note").write_text("unrelated")
+    commit("unrelated")
+    for asked in ("", "previous"):
+        revision = base(asked)
+        assert revision
+        assert check(revision, load()).status == 1
+    assert outcome().status == 0  # HEAD with itself
+
+
+def test_a_commit_of_metrics_in_a_merged_branch_counts_at_its_merge() -> None:
+    run("git", "checkout", "-q", "-b", "topic")
+    results("one", PRECISION - 0.05)
+    commit("worse")
+    results("one", PRECISION - 0.06)
+    commit("worse still")
+    run("git", "checkout", "-q", "main")
+    run("git", "merge", "-q", "--no-ff", "-m", "merged", "topic")
+    revision = base("previous")
+    assert revision
+    assert resolve(revision) == resolve("main^1")
+    assert check(revision, load()).status == 1
+
+
+def test_the_first_results_have_nothing_to_be_compared_with() -> None:
+    assert base("previous") is None
+    found = check(None, load())
+    assert found.status == 0
+    assert "no earlier results" in rendering.summary(found)
+
+
+def test_a_shallow_clone_says_what_to_do(tmp_path: Path) -> None:
+    results("one", PRECISION - 0.05)
+    commit("worse")
+    source = Path.cwd().as_uri()
+    for depth, enough in (("1", False), ("2", True)):
+        run("git", "clone", "-q", "--depth", depth, source, str(tmp_path / depth))
+        os.chdir(tmp_path / depth)
+        if enough:
+            assert check(base("previous"), load()).status == 1
+        else:
+            with pytest.raises(UserError, match="shallow") as caught:
+                base("previous")
+            assert "CHECK_AGAINST" in str(caught.value)
+
+
+def test_the_variable_names_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    results("one", PRECISION - 0.05)
+    commit("worse")
+    runner = CliRunner()
+    monkeypatch.setenv("CHECK_AGAINST", "HEAD")
+    assert runner.invoke(app, ["check"]).exit_code == 0
+    monkeypatch.setenv("CHECK_AGAINST", "")
+    assert runner.invoke(app, ["check"]).exit_code == 1
+
+
+def test_bytes_are_a_line_of_their_own() -> None:
+    assert outcome().reproduced.startswith("reproduced: yes")
+    Path("dvc.lock").write_text(LOCK.replace("aaaa", "cccc"))
+    found = outcome()
+    assert found.status == 0
+    assert "reproduced: no, 1 stage (train@one)" in found.reproduced
+    shown = CliRunner().invoke(app, ["reproduced"])
+    assert "git restore . && dvc checkout" in shown.stdout
+    Path("dvc.lock").write_text(LOCK.replace("stages.train", "stages.other"))
+    assert "other inputs" in outcome().reproduced

@@ -21,8 +21,9 @@ runner = CliRunner()
 COMMANDS = {
     "doctor": ["--profile"],
     "check": ["--against", "--md", "--json"],
+    "reproduced": [],
     "compare": ["a", "b"],
-    "seeds": ["metric"],
+    "seeds": ["names", "--train"],
     "search": ["run", "gallery", "query_image", "--top", "--picture"],
     "export": ["run", "file"],
     "leave-out": ["dataset"],

@@ -1,4 +1,4 @@
-"""The evaluate stage: features in, three files out, or one message and no file."""
+"""The evaluate stage: features in, four files out, or one message and no file."""
 
 import csv
 import json
@@ -14,6 +14,7 @@ from torch import Tensor
 from reidpipe import checkpoint, evaluation
 from reidpipe.errors import UserError
 from reidpipe.files import digest
+from reidpipe.formats import queries
 from reidpipe.metrics.ranking import Ranking
 from reidpipe.params import BootstrapParams, EvaluateParams, RerankParams
 
@@ -38,10 +39,17 @@ def evaluated(
     folder: Path, content: dict[str, Tensor], params: EvaluateParams = PARAMS
 ) -> dict[str, float]:
     checkpoint.save(folder / "features.safetensors", content, {"run": "test"})
-    outputs = [folder / name for name in ("out/metrics.json", "out/cmc.csv", "out/ranking.npz")]
-    evaluation.evaluate(folder / "features.safetensors", params, *outputs)
-    metrics: dict[str, float] = json.loads(outputs[0].read_text())
+    features = folder / "features.safetensors"
+    evaluation.evaluate(features, params, **outputs(folder / "out"))
+    metrics: dict[str, float] = json.loads((folder / "out/metrics.json").read_text())
     return metrics
+
+
+def outputs(folder: Path) -> dict[str, Path]:
+    """Names of all that evaluation writes."""
+    names = {"metrics": "metrics.json", "cmc": "cmc.csv", "queries": "queries.csv"}
+    names |= {"ranking": "ranking.npz"}
+    return {f"out_{kind}": folder / name for kind, name in names.items()}
 
 
 def test_outputs_agree_with_each_other(tmp_path: Path) -> None:
@@ -58,6 +66,11 @@ def test_outputs_agree_with_each_other(tmp_path: Path) -> None:
     assert (metrics["num_query"], metrics["num_skipped"]) == (QUERIES, 1)
     assert len(ranking.query) == QUERIES - 1
     assert 20 < metrics["mAP"] < 90
+    path = tmp_path / "out/queries.csv"
+    scores = queries.parse(path.read_bytes(), path).percent()
+    assert {name: metrics[name] for name in scores} == pytest.approx(
+        {name: values.mean() for name, values in scores.items()}, abs=1e-4
+    )
     assert 50 < metrics["roc_auc"] < 100
 
 
@@ -175,7 +188,8 @@ def test_compare_a_better_run(tmp_path: Path) -> None:
     evaluated(tmp_path / "worse", tensors(noise=1.5))
     evaluated(tmp_path / "better", tensors(noise=1.2))
     a, b = (
-        evaluation.read_ranking(tmp_path / run / "out/ranking.npz") for run in ("worse", "better")
+        evaluation.per_query(evaluation.read_ranking(tmp_path / run / "out/ranking.npz"))
+        for run in ("worse", "better")
     )
     found = {row.metric: row for row in evaluation.compare(a, b, BOOTSTRAP)}
     assert list(found) == ["rank1", "rank5", "rank10", "rank20", "mAP", "mINP"]
@@ -194,8 +208,9 @@ def test_compare_refuses_other_queries(tmp_path: Path) -> None:
     content["pid"][1] = 98
     evaluated(tmp_path, content)
     other = evaluation.read_ranking(tmp_path / "out/ranking.npz")
+    a, b = map(evaluation.per_query, (ranking, other))
     with pytest.raises(UserError, match="different queries"):
-        list(evaluation.compare(ranking, other, BOOTSTRAP))
+        list(evaluation.compare(a, b, BOOTSTRAP))
 
 
 def test_bytes_of_a_ranking_are_those_of_every_python(tmp_path: Path) -> None:

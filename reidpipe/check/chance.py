@@ -1,46 +1,130 @@
-"""How sure a difference is, from the rankings of both sides where both are at hand."""
+"""How large a difference chance alone makes: of which people were queried, and of the training.
 
-import math
-from collections.abc import Mapping
-from pathlib import Path
+The differences of all runs that changed are drawn again and again as they would be if nothing had
+changed but chance: queries are resampled (the paired bootstrap), and the noise of training is added
+as the seeds show it. One factor then widens every interval so far that in all but a small share of
+these draws *no* run and no metric lies beyond its own: the number of runs and metrics is paid for
+(the single-step max-T of Westfall and Young, 1993). The mean over all runs is one more run among
+them: it sees small losses that many runs share.
+"""
 
-from reidpipe.errors import UserError
-from reidpipe.evaluation import compare, read_ranking
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from reidpipe.check.noise import Noise
+from reidpipe.formats.queries import METRICS, Floats, Queries
+from reidpipe.metrics import bootstrap
 from reidpipe.params import BootstrapParams
-from reidpipe.revisions import cached
 
-_ROUNDING = 1e-6
+ALL = "all runs"
+_ROUNDING = 1e-9
+_NONE = 1e-6
+"""Percentage points: what is left of no noise after arithmetic."""
+_POWER = 1.2816
+"""Standard errors between a limit and a loss that crosses it in nine of ten."""
 
 
-def intervals(
-    run: str, revision: str, values: Mapping[str, tuple[float, float]], bootstrap: BootstrapParams
-) -> dict[str, tuple[float, float]]:
-    """Paired bootstrap interval of new - old for each metric of `values`, name -> (old, new).
+@dataclass(frozen=True)
+class Change:
+    """A run whose metrics are not what they were."""
 
-    Empty where nothing differs and in a fresh clone, which has no rankings; without the metrics
-    that a ranking has another value of: after `git checkout` without `dvc checkout` it belongs to
-    other results.
+    run: str
+    difference: Mapping[str, float]
+    """New - old in percentage points, of the metrics to be judged."""
+    old: Queries | None
+    new: Queries | None
+    """None where a side has no scores per query."""
+    retrained: bool = True
+    """False where both sides have the same network: then training adds no noise."""
 
-    Raises:
-        UserError: a ranking is damaged, or the two are of different queries.
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be chance, by run and metric; the mean over the runs is the run ALL."""
+
+    error: Mapping[tuple[str, str], float]
+    """Standard error of the difference, in percentage points."""
+    factor: float
+    """Standard errors from a difference to the end of its interval."""
+
+    def interval(self, run: str, metric: str, difference: float) -> tuple[float, float] | None:
+        """Around a difference; None where nothing is known of chance."""
+        error = self.error.get((run, metric), 0.0)
+        if error == 0:
+            return None
+        return difference - self.factor * error, difference + self.factor * error
+
+    def visible(self, run: str, metric: str) -> float:
+        """The loss that is a regression in nine of ten, in percentage points."""
+        return (self.factor + _POWER) * self.error.get((run, metric), 0.0)
+
+
+def differences(changes: Sequence[Change]) -> dict[tuple[str, str], float]:
+    """New - old by run and metric, and their means as those of the run ALL, where it is several."""
+    found = {(c.run, metric): value for c in changes for metric, value in c.difference.items()}
+    return found | {key: float(value) for key, value in _means(found, changes).items()}
+
+
+def limits(
+    changes: Sequence[Change], noise: Noise, params: BootstrapParams, false_alarms: float
+) -> Limits:
+    """Limits for all `changes` together.
+
+    Args:
+        changes: all that is judged at once; what is not among them did not change.
+        noise: of training.
+        params: samples and seed of the bootstrap.
+        false_alarms: share of equal pairs in which some difference may lie beyond its interval.
     """
-    path = f"runs/{run}/ranking.npz"
-    if all(old == new for old, new in values.values()):
+    if not any(change.difference for change in changes):
+        return Limits({}, 0.0)
+    draws = {change.run: _draws(change, noise, params) for change in changes}
+    columns = {
+        (change.run, metric): draws[change.run][:, METRICS.index(metric)]
+        for change in changes
+        for metric in change.difference
+    }
+    columns |= _means(columns, changes)
+    drawn = np.stack([*columns.values()], axis=1)
+    error = drawn.std(axis=0)
+    error[error < _NONE] = 0
+    ratio = np.divide(-drawn, error, out=np.zeros_like(drawn), where=error > 0)
+    factor = float(np.quantile(ratio.max(axis=1), 1 - false_alarms))
+    return Limits(dict(zip(columns, error.tolist(), strict=True)), factor)
+
+
+def verdict(
+    difference: float, tolerance: float, high: float | None
+) -> Literal["ok", "undecided", "regression"]:
+    """On one difference: what it may be at most by chance is `high`, None where nobody knows."""
+    if difference >= -tolerance - _ROUNDING:
+        return "ok"
+    return "regression" if high is None or high < 0 else "undecided"
+
+
+def _means(values: Mapping[tuple[str, str], Any], changes: Sequence[Change]) -> dict[Any, Any]:
+    """Over the runs, by metric."""
+    if len(changes) == 1:
         return {}
-    try:
-        before = cached(revision, path)
-    except UserError:
-        return {}
-    if not Path(path).exists():
-        return {}
-    differences = compare(read_ranking(before), read_ranking(Path(path)), bootstrap)
     return {
-        row.metric: (row.low, row.high)
-        for row in differences
-        if row.metric in values and _close((row.a, row.b), values[row.metric])
+        (ALL, metric): np.mean([value for (_, name), value in values.items() if name == metric], 0)
+        for metric in dict.fromkeys(metric for _, metric in values)
     }
 
 
-def _close(found: tuple[float, float], expected: tuple[float, float]) -> bool:
-    both = zip(found, expected, strict=True)
-    return all(math.isclose(a, b, abs_tol=_ROUNDING) for a, b in both)
+def _draws(change: Change, noise: Noise, params: BootstrapParams) -> Floats:
+    """Differences of METRICS that chance alone would make, samples x M; 0 where none is known."""
+    drawn = np.zeros((params.samples, len(METRICS)))
+    with_queries = change.old is None or change.new is None
+    if change.old is not None and change.new is not None:
+        differences = change.new.matrix() - change.old.matrix()
+        drawn += bootstrap.means(differences, params.samples, params.seed) - differences.mean(
+            axis=0
+        )
+    spread = noise.of(change.run)
+    if spread and change.retrained:
+        drawn += spread.draws(params.samples, change.run, with_queries=with_queries)
+    return drawn

@@ -4,12 +4,12 @@ A value that one side lacks, a number that is none, another test set, another pr
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import yaml
 
-from reidpipe.check.figures import Pair
+from reidpipe.check.pairs import Pair
 from reidpipe.check.rows import Row
 from reidpipe.revisions import show
 
@@ -22,7 +22,7 @@ SAME = (
     "query_images",
     "gallery_images",
 )
-"""Figures of the data: where they differ, metrics do too, whatever the code does."""
+"""Counts of the data: where they differ, metrics do too, whatever the code does."""
 
 
 def other_profile(revision: str, profile: str) -> Iterator[Row]:
@@ -43,12 +43,16 @@ def absent(file: str, metrics: Iterable[str]) -> Iterator[Row]:
         yield Row(file, "incomparable", "missing or null on both sides", metric)
 
 
-def one_sided(file: str, own: Sequence[Pair], revision: str) -> Row | None:
-    """A row where one side has no metric at all in `file`."""
+def one_sided(
+    file: str, own: Sequence[Pair], revision: str, declared: Collection[str]
+) -> Row | None:
+    """A row where one side has no metric at all in `file`, which may be one of those `declared`."""
     if all(pair.new is None for pair in own):
-        return Row(file, "incomparable", f"missing: only {revision} has it")
+        if file in declared:
+            return Row(file, "incomparable", f"missing: only {revision} has it")
+        return Row(file, "removed", "dvc.yaml has lost it, too")
     if all(pair.old is None for pair in own):
-        return Row(file, "incomparable", f"extra: {revision} does not have it")
+        return Row(file, "new", f"{revision} does not have it")
     return None
 
 

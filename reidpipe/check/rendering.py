@@ -4,8 +4,9 @@ import json
 from dataclasses import asdict
 
 from rich.table import Table
+from rich.text import Text
 
-from reidpipe.check.rows import STATUS, Outcome, Row
+from reidpipe.check.rows import STATUS, Outcome, Row, Verdict, is_run
 
 HEADER = ("run", "metric", "before", "now", "difference", "interval", "verdict")
 _HEADLINE = {
@@ -14,44 +15,77 @@ _HEADLINE = {
     "regression": "REGRESSION",
     "incomparable": "COULD NOT COMPARE",
 }
+_COUNTED: tuple[tuple[Verdict, str], ...] = (
+    ("regression", "regressions"),
+    ("undecided", "undecided"),
+    ("accepted", "accepted"),
+    ("new", "new"),
+    ("removed", "removed"),
+    ("incomparable", "that cannot be compared"),
+)
+_ALWAYS = {"regression", "undecided"}
 
 
 def summary(outcome: Outcome) -> str:
     """One line that says it all."""
-    judged = [row for row in outcome.rows if row.verdict != "incomparable"]
+    judged = [row for row in outcome.rows if is_run(row.file) and row.old is not None]
     changed = sum(row.old != row.new for row in judged)
     runs = len({row.file for row in judged})
     counts = [
         f"{len(judged)} metrics of {runs} runs against {outcome.against}",
         f"{changed} changed",
-        f"{len(outcome.of('regression'))} regressions",
-        f"{len(outcome.of('undecided'))} undecided",
-        f"{len(outcome.of('incomparable'))} that cannot be compared",
     ]
+    for verdict, words in _COUNTED:
+        if (count := len(outcome.of(verdict))) or verdict in _ALWAYS:
+            counts.append(f"{count} {words}")
     return f"{_HEADLINE[outcome.verdict]}: {', '.join(counts)}"
+
+
+def notes(outcome: Outcome) -> list[str]:
+    """Lines below the summary: how small a loss would be seen, and whether bytes are equal."""
+    lines = []
+    if outcome.visible:
+        seen = ", ".join(f"{run} {loss:.1f}" for run, loss in sorted(outcome.visible.items()))
+        lines.append(f"a loss of mAP is seen in nine of ten from these points on: {seen}")
+    if outcome.unknown:
+        runs = ", ".join(outcome.unknown)
+        lines.append(
+            f"the noise of training is not known, intervals are too narrow: {runs}; "
+            "reidpipe seeds --train 0-4"
+        )
+    return [*lines, outcome.reproduced] if outcome.reproduced else lines
 
 
 def table(outcome: Outcome) -> Table:
     """What changed or went wrong, as rich draws it."""
     drawn = Table(*HEADER)
     for row in shown(outcome):
-        drawn.add_row(*_cells(row), style="bold" if STATUS[row.verdict] else "")
+        drawn.add_row(*map(Text, _cells(row)), style="bold" if STATUS[row.verdict] else "")
     return drawn
 
 
 def markdown(outcome: Outcome) -> str:
-    """The summary, and a table of what changed or went wrong."""
+    """The summary, a table of what changed or went wrong, and the notes."""
     lines = [f"**{summary(outcome)}**"]
     if rows := shown(outcome):
         lines += ["", _line(HEADER), "|---|---|---:|---:|---:|---|---|"]
         lines += [_line(_cells(row)) for row in rows]
+    for note in notes(outcome):
+        lines += ["", note]
     return "\n".join(lines)
 
 
 def document(outcome: Outcome) -> str:
     """Everything as JSON, also what did not change."""
     rows = [{"run": row.name, **asdict(row)} for row in outcome.rows]
-    summed_up = {"against": outcome.against, "verdict": outcome.verdict, "status": outcome.status}
+    summed_up = {
+        "against": outcome.against,
+        "verdict": outcome.verdict,
+        "status": outcome.status,
+        "visible": outcome.visible,
+        "unknown": list(outcome.unknown),
+        "reproduced": outcome.reproduced,
+    }
     return json.dumps({**summed_up, "rows": rows}, indent=2, allow_nan=False)
 
 

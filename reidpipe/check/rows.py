@@ -1,18 +1,27 @@
 """One verdict, and all of them together with an exit status."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-Verdict = Literal["ok", "undecided", "regression", "incomparable"]
-STATUS = {"ok": 0, "undecided": 0, "regression": 1, "incomparable": 2}
+Verdict = Literal["ok", "new", "removed", "accepted", "undecided", "regression", "incomparable"]
+STATUS = {
+    "ok": 0,
+    "new": 0,
+    "removed": 0,
+    "accepted": 0,
+    "undecided": 0,
+    "regression": 1,
+    "incomparable": 2,
+}
+_WORST_FIRST: tuple[Verdict, ...] = ("regression", "incomparable", "undecided")
 
-_RESULTS = PurePosixPath("reports/metrics")
+RESULTS = PurePosixPath("reports/metrics")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure and the verdict on it; without a metric it is about the whole file."""
+    """One metric and the verdict on it; without a metric it is about the whole file."""
 
     file: str
     verdict: Verdict
@@ -21,7 +30,7 @@ class Row:
     old: float | None = None
     new: float | None = None
     low: float | None = None
-    """Bounds of new - old in percentage points, where the rankings of both sides are at hand."""
+    """Bounds of new - old in percentage points, where something is known of chance."""
     high: float | None = None
 
     @property
@@ -31,7 +40,7 @@ class Row:
 
 def is_run(file: str) -> bool:
     """Whether a file holds the metrics of a run."""
-    return PurePosixPath(file).parent == _RESULTS
+    return PurePosixPath(file).parent == RESULTS
 
 
 def name_of(file: str) -> str:
@@ -45,13 +54,18 @@ class Outcome:
 
     against: str
     rows: tuple[Row, ...]
+    visible: dict[str, float] = field(default_factory=dict)
+    """mAP that a run may lose before nine of ten such losses are a regression, by run."""
+    unknown: tuple[str, ...] = ()
+    """Runs of whose training noise nothing is known."""
+    reproduced: str = ""
+    """One line on whether this machine made the committed bytes."""
 
     @property
     def verdict(self) -> Verdict:
         """A regression is certain, whatever else could not be compared."""
         found = {row.verdict for row in self.rows}
-        order: tuple[Verdict, ...] = ("regression", "incomparable", "undecided")
-        return next((verdict for verdict in order if verdict in found), "ok")
+        return next((verdict for verdict in _WORST_FIRST if verdict in found), "ok")
 
     @property
     def status(self) -> int:

@@ -1,84 +1,167 @@
-"""A verdict on every figure.
+"""A verdict on every metric.
 
-A metric that fell by more than its tolerance is a regression. Where the rankings of both sides are
-at hand, the fall must also be sure: the paired bootstrap interval of the difference lies below
-zero. Otherwise it may be chance of which people were queried, and is called undecided.
+A metric that fell by more than its tolerance is a regression where the fall is more than chance:
+where its interval, which is wide enough for all runs and metrics together (`chance`), lies below
+zero. Else it is undecided. Where nothing is known of chance, the tolerance alone decides. A change
+that reports/accepted.yaml names is judged from the value that was accepted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from statistics import mean
 
-from reidpipe.check import chance, comparability
-from reidpipe.check.figures import Pair, pairs, unreadable
+from reidpipe.check import accepted, comparability, evidence
+from reidpipe.check.accepted import Accepted
+from reidpipe.check.chance import ALL, Change, Limits, differences, limits, verdict
+from reidpipe.check.noise import noise
+from reidpipe.check.pairs import Pair, declared, pairs
+from reidpipe.check.reproduced import reproduction
 from reidpipe.check.rows import Outcome, Row, Verdict, is_run, name_of
 from reidpipe.errors import UserError, nearest
 from reidpipe.params import Params
 from reidpipe.revisions import resolve
 
-_ROUNDING = 1e-9
+_SHOWN = "mAP"
 
 
-def check(revision: str, params: Params) -> Outcome:
+@dataclass(frozen=True)
+class Judged:
+    """The metrics of one file that have a tolerance and a number on both sides."""
+
+    file: str
+    values: Mapping[str, tuple[float, float]]
+    """Old and new, by metric."""
+    meant: Mapping[str, Accepted]
+    """By metric."""
+
+    @property
+    def changed(self) -> bool:
+        return any(old != new for old, new in self.values.values())
+
+    def difference(self, metric: str) -> float:
+        """New - old in percentage points, or - what was accepted."""
+        old, new = self.values[metric]
+        entry = self.meant.get(metric)
+        return new - (float(entry.new) if entry else old)  # type: ignore[arg-type] # data's alone
+
+
+def check(revision: str | None, params: Params) -> Outcome:
     """Judge the metrics of the workspace against those of a git revision.
 
+    Args:
+        revision: as git names it; None where there are no earlier results.
+        params: tolerances, the bootstrap, the profile.
+
     Raises:
-        UserError: there is no such revision, no params.yaml in it, or DVC cannot read the metrics.
+        UserError: there is no such revision, no params.yaml in it, or something cannot be read.
     """
+    if revision is None:
+        return Outcome("no earlier results", (), reproduced=str(reproduction()))
     resolve(revision)
     rows = list(comparability.other_profile(revision, params.profile))
-    if not rows:
-        lost = unreadable()
-        reason = "missing, not JSON or without a number in the workspace"
-        rows = [Row(file, "incomparable", reason) for file in lost]
-        readable = [pair for pair in pairs(revision) if pair.file not in lost]
-        rows += _judged(readable, revision, params)
-    return Outcome(revision, tuple(rows))
+    if rows:
+        return Outcome(revision, tuple(rows))
+    rows, judged = _sorted_out(revision, params)
+    return _weighed(revision, rows, judged, params)
 
 
-def _judged(found: Sequence[Pair], revision: str, params: Params) -> Iterator[Row]:
-    tolerance = params.check.tolerance
-    known = {pair.metric for pair in found}
-    if not known & tolerance.keys():
-        yield Row("dvc.yaml", "incomparable", "nothing to compare: no metric has a tolerance")
-        return
-    for metric in sorted(tolerance.keys() - known):
-        reason = f"no run has this metric; {nearest(metric, known)}".rstrip("; ")
-        yield Row("params.yaml: check.tolerance", "incomparable", reason, metric)
-    for file, own in groupby(found, key=lambda pair: pair.file):
-        present = list(own)
-        if is_run(file):
-            gone = known & tolerance.keys() - {pair.metric for pair in present}
-            yield from comparability.absent(file, gone)
-        yield from _of_file(file, present, revision, params)
-
-
-def _of_file(file: str, own: Sequence[Pair], revision: str, params: Params) -> Iterator[Row]:
-    if row := comparability.one_sided(file, own, revision):
-        yield row
-        return
-    broken = {pair.metric: row for pair in own if (row := comparability.broken(pair, revision))}
-    yield from broken.values()
-    if not broken.keys() & {*comparability.SAME}:
-        sound = [pair for pair in own if pair.metric not in broken]
-        toleranced = [pair for pair in sound if pair.metric in params.check.tolerance]
-        yield from _metrics(file, toleranced, revision, params)
-
-
-def _metrics(file: str, own: Sequence[Pair], revision: str, params: Params) -> Iterator[Row]:
-    values = {pair.metric: (pair.old, pair.new) for pair in own}
+def _weighed(revision: str, rows: list[Row], judged: Sequence[Judged], params: Params) -> Outcome:
+    """The outcome with verdicts on what can be judged, by what is known of chance."""
+    same = evidence.same_networks(revision)
+    changed = {name_of(one.file): one for one in judged if is_run(one.file) and one.changed}
+    changes: list[Change] = []
+    for run, one in changed.items():
+        points = {metric: one.difference(metric) for metric in one.values}
+        retrained = run not in same
+        try:
+            changes.append(evidence.change(run, revision, one.values, points, retrained=retrained))
+        except UserError as error:
+            rows.append(Row(one.file, "incomparable", str(error)))
+    wrong = {row.file for row in rows if row.verdict == "incomparable"}
+    scatter = noise(params.profile)
     bootstrap = params.active.evaluate.bootstrap
-    try:
-        known = chance.intervals(name_of(file), revision, values, bootstrap)
-    except UserError as error:
-        yield Row(file, "incomparable", str(error))
-        return
-    for metric, (old, new) in values.items():
-        low, high = known.get(metric, (None, None))
-        verdict = _verdict(new - old, params.check.tolerance[metric], high)
-        yield Row(file, verdict, "", metric, old, new, low, high)
+    bounds = limits(changes, scatter, bootstrap, params.check.false_alarms)
+    rows += [
+        row for one in judged if one.file not in wrong for row in _verdicts(one, bounds, params)
+    ]
+    rows += _mean(changed, changes, bounds, params)
+    visible = {run: bounds.visible(run, metric) for run, metric in bounds.error if metric == _SHOWN}
+    unknown = tuple(found.run for found in changes if found.retrained and not scatter.of(found.run))
+    return Outcome(revision, tuple(rows), visible, unknown, str(reproduction()))
 
 
-def _verdict(difference: float, tolerance: float, high: float | None) -> Verdict:
-    if difference >= -tolerance - _ROUNDING:
-        return "ok"
-    return "regression" if high is None or high < 0 else "undecided"
+def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]:
+    """What has no counterpart, and what can be judged."""
+    known = declared()
+    reason = "missing, not JSON or without a number in the workspace"
+    rows = [Row(file, "incomparable", reason) for file in known.unreadable]
+    found = [pair for pair in pairs(revision) if pair.file not in known.unreadable]
+    tolerance = params.check.tolerance
+    metrics = {pair.metric for pair in found}
+    if not metrics & tolerance.keys():
+        reason = "nothing to compare: no metric has a tolerance"
+        return [*rows, Row("dvc.yaml", "incomparable", reason)], []
+    for metric in sorted(tolerance.keys() - metrics):
+        reason = f"no run has this metric; {nearest(metric, metrics)}".rstrip("; ")
+        rows.append(Row("params.yaml: check.tolerance", "incomparable", reason, metric))
+    judged, meant = [], accepted.read()
+    for file, group in groupby(found, key=lambda pair: pair.file):
+        own = list(group)
+        if is_run(file):
+            gone = metrics & tolerance.keys() - {pair.metric for pair in own}
+            rows += comparability.absent(file, gone)
+        if row := comparability.one_sided(file, own, revision, known.files):
+            rows.append(row)
+        else:
+            broken, sound = _parted(file, own, revision, meant)
+            rows += broken
+            values = {p.metric: (p.old, p.new) for p in sound if p.metric in tolerance}
+            judged.append(Judged(file, values, _meant(file, values, meant)))
+    return rows, judged
+
+
+def _parted(
+    file: str, own: Sequence[Pair], revision: str, meant: list[Accepted]
+) -> tuple[list[Row], list[Pair]]:
+    """Rows on what cannot be compared, and the pairs that can; none where the data are others."""
+    broken = {pair.metric: row for pair in own if (row := comparability.broken(pair, revision))}
+    data = broken.keys() & {*comparability.SAME}
+    if not data:
+        return [*broken.values()], [pair for pair in own if pair.metric not in broken]
+    counts = {pair.metric: (pair.old, pair.new) for pair in own if pair.metric in data}
+    old, new = ({name: pair[side] for name, pair in counts.items()} for side in (0, 1))
+    if entry := accepted.data(meant, name_of(file), old, new):
+        rest = [row for metric, row in broken.items() if metric not in data]
+        return [Row(file, "accepted", f"other data: {entry.reason}"), *rest], []
+    return [*broken.values()], []
+
+
+def _meant(
+    file: str, values: Mapping[str, tuple[float, float]], entries: list[Accepted]
+) -> dict[str, Accepted]:
+    found = {m: accepted.metric(entries, name_of(file), m, old) for m, (old, _) in values.items()}
+    return {metric: entry for metric, entry in found.items() if entry}
+
+
+def _verdicts(one: Judged, bounds: Limits, params: Params) -> Iterator[Row]:
+    for metric, (old, new) in one.values.items():
+        difference, entry = one.difference(metric), one.meant.get(metric)
+        around = bounds.interval(name_of(one.file), metric, difference) or (None, None)
+        found: Verdict = verdict(difference, params.check.tolerance[metric], around[1])
+        reason = entry.reason if entry and new < old else ""
+        if reason and found != "regression":
+            found = "accepted"
+        yield Row(one.file, found, reason, metric, old, new, *around)
+
+
+def _mean(
+    changed: Mapping[str, Judged], changes: Sequence[Change], bounds: Limits, params: Params
+) -> Iterator[Row]:
+    """A row per metric on the mean over the runs that changed, where they are several."""
+    for (run, metric), difference in differences(changes).items():
+        if run == ALL and (around := bounds.interval(ALL, metric, difference)):
+            own = [changed[c.run].values[metric] for c in changes if metric in c.difference]
+            old, new = (mean(pair[side] for pair in own) for side in (0, 1))
+            found = verdict(difference, params.check.tolerance[metric], around[1])
+            yield Row(ALL, found, f"mean of {len(own)} runs", metric, old, new, *around)

@@ -10,6 +10,7 @@ from reidpipe.cli.compare import compare
 from reidpipe.cli.doctor import doctor
 from reidpipe.cli.export import export
 from reidpipe.cli.leave_out import leave_out
+from reidpipe.cli.reproduced import reproduced
 from reidpipe.cli.search import search
 from reidpipe.cli.seeds import seeds
 from reidpipe.errors import reported
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, check, compare, seeds, search, export, leave_out):
+for command in (doctor, check, reproduced, compare, seeds, search, export, leave_out):
     app.command()(command)
 
 

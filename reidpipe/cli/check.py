@@ -6,14 +6,23 @@ import typer
 
 
 def check(
-    against: Annotated[str, typer.Option(help="The git revision to compare with.")] = "HEAD",
+    against: Annotated[
+        str,
+        typer.Option(
+            help="The git revision to compare with, or the word previous: the last commit whose "
+            "metrics are not HEAD's. Default: HEAD where the workspace has other metrics than "
+            "HEAD, else previous.",
+            envvar="CHECK_AGAINST",
+            show_default=False,
+        ),
+    ] = "",
     md: Annotated[bool, typer.Option("--md", help="Markdown, for a job summary.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON, with every figure.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON, with every metric.")] = False,
 ) -> None:
-    """Fail when a metric of the workspace is worse than in a git revision, or has no counterpart.
+    """Fail when a metric of the workspace is worse than it was, beyond its tolerance and chance.
 
-    What a metric may lose: check.tolerance in params.yaml. Exit status: 0 passed, 1 regression,
-    2 something could not be compared.
+    What a metric may lose: check.tolerance in params.yaml. A loss that is meant:
+    reports/accepted.yaml. Exit status: 0 passed, 1 regression, 2 something could not be compared.
 
     Example: reidpipe check --against origin/main --md
     """
@@ -21,17 +30,17 @@ def check(
 
     from reidpipe import params
     from reidpipe.check import rendering, verdicts
+    from reidpipe.check.base import base
 
     if md and json:
         raise typer.BadParameter("--md and --json exclude each other")
-    outcome = verdicts.check(against, params.load())
+    outcome = verdicts.check(base(against), params.load())
     if json:
         print(rendering.document(outcome))
     elif md:
         print(rendering.markdown(outcome))
     else:
-        console = Console()
         if rendering.shown(outcome):
-            console.print(rendering.table(outcome))
-        console.print(rendering.summary(outcome))
+            Console().print(rendering.table(outcome))
+        print(rendering.summary(outcome), *rendering.notes(outcome), sep="\n")
     raise typer.Exit(outcome.status)

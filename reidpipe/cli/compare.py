@@ -1,9 +1,12 @@
 """reidpipe compare."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from reidpipe.formats.queries import Queries
 
 
 def compare(
@@ -20,7 +23,7 @@ def compare(
     from reidpipe import evaluation, params
 
     bootstrap = params.load().active.evaluate.bootstrap
-    first, second = (evaluation.read_ranking(ranking_file(name)) for name in (a, b))
+    first, second = (scores(name) for name in (a, b))
     table = Table("metric", a, b, "difference", f"{bootstrap.confidence:.0%} interval", "verdict")
     for row in evaluation.compare(first, second, bootstrap):
         sure = "higher" if row.low > 0 else "lower" if row.high < 0 else "undecided"
@@ -30,11 +33,15 @@ def compare(
     Console().print(table)
 
 
-def ranking_file(name: str) -> Path:
-    """`RUN` in the workspace, or `REV:RUN` from the DVC cache by the lock of that revision."""
-    if ":" not in name:
-        return Path("runs") / name / "ranking.npz"
-    from reidpipe.revisions import cached
+def scores(name: str) -> "Queries":
+    """Those of `RUN` in the workspace, or of `REV:RUN`.
 
-    revision, run = name.split(":", 1)
-    return cached(revision, f"runs/{run}/ranking.npz")
+    Raises:
+        UserError: there are none.
+    """
+    from reidpipe import revisions
+    from reidpipe.formats.ranking import read_queries
+
+    if ":" in name:
+        return revisions.scores(*name.split(":", 1))
+    return read_queries(Path("runs", name, "ranking.npz"))

@@ -6,14 +6,33 @@ import typer
 
 
 def seeds(
-    metric: Annotated[str, typer.Argument(help="A name in reports/metrics.")] = "mAP",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="A metric in reports/metrics (mAP); with --train, runs (all)."),
+    ] = None,
+    train: Annotated[
+        str,
+        typer.Option(help="Train each run with these seeds where reports/seeds lacks them: 0-4."),
+    ] = "",
 ) -> None:
     """Say how far a metric scatters over experiments that differ in their seed alone.
 
     The table also goes to reports/seeds/METRIC.csv, which `dvc repro` takes into the report.
 
+    With --train no experiments are needed: what every query scored with every seed goes to
+    reports/seeds/RUN.csv, by which `reidpipe check` tells a loss from the noise of training.
+
     Example: dvc exp run --queue -S seed=1,2 && dvc queue start && reidpipe seeds mAP
     """
+    if train:
+        _train(names or [], train)
+    else:
+        if len(names or []) > 1:
+            raise typer.BadParameter("one metric at a time", param_hint="METRIC")
+        _spread((names or ["mAP"])[0])
+
+
+def _spread(metric: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -26,3 +45,14 @@ def seeds(
         table.add_row(*row.cells)
     Console().print(table)
     print(f"wrote {spread.write(rows)}")
+
+
+def _train(runs: list[str], seeds: str) -> None:
+    from reidpipe import params
+    from reidpipe.formats.seeds import read
+    from reidpipe.seeds.training import numbers, train_missing
+
+    for path in train_missing(runs, numbers(seeds), params.load()):
+        values = {seed: q.percent()["mAP"].mean() for seed, q in read(path).by_seed.items()}
+        shown = ", ".join(f"{seed}: {value:.2f}" for seed, value in values.items())
+        print(f"{path}: mAP by seed {shown}", flush=True)

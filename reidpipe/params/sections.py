@@ -279,6 +279,8 @@ class CheckParams(Section):
         "mINP": 0.5,
     }
     """Percentage points that a metric may lose; the others are not judged."""
+    false_alarms: Annotated[float, Strict(), Field(gt=0, lt=1)] = 0.02
+    """Share of changes that change nothing but chance, and may be called a regression."""
 
 
 class ProfileParams(Section):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reidpipe.errors import UserError
 from reidpipe.files import write_text
+from reidpipe.formats.seeds import is_table
 from reidpipe.reporting.formats import grid
 from reidpipe.reporting.results import Result
 
@@ -37,12 +38,13 @@ class SeedTable:
 
 
 def seed_tables(folder: Path, results: Mapping[str, Result], seed: int) -> list[SeedTable]:
-    """One table a file, none where `reidpipe seeds` has never run.
+    """One table per metric, none where `reidpipe seeds` has never run.
 
     Raises:
         UserError: a file is not one that `reidpipe seeds` wrote.
     """
-    return [_table(path, results, seed) for path in sorted(folder.glob("*.csv"))]
+    paths = [path for path in sorted(folder.glob("*.csv")) if not is_table(path)]
+    return [_table(path, results, seed) for path in paths]
 
 
 def _table(path: Path, results: Mapping[str, Result], seed: int) -> SeedTable:

@@ -1,16 +1,19 @@
 """The gate on a real run: training again passes, a planted slip in the loss does not.
 
-One run of the embedded profile at its full size: in a tiny one, everything is chance.
+One run of the embedded profile at its full size: in a tiny one, everything is chance. A slip comes
+as it would in earnest, committed with its own numbers, and the line of .ci/run judges it.
 """
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.pipeline.clone import Clone
+from tests.pipeline.clone import ROOT, Clone
 
 pytestmark = pytest.mark.slow
 
@@ -19,27 +22,42 @@ RUN = "market1501-tri-cir"
 STAGES = [f"{stage}@{RUN}" for stage in ("train", "extract", "evaluate")]
 HARDEST = "distmat.masked_fill(~negative, torch.inf).argmin(1)"
 EASIEST = "distmat.masked_fill(~negative, -torch.inf).argmax(1)"
+OTHER_RUN = "market1501-tri"
 
 
 class OneRun(Clone):
     """Nothing but RUN and its data set, at the profile's own sizes."""
 
     def shrink(self) -> None:
-        path = self.folder / "dvc.yaml"
-        text = re.sub(
-            rf"^ {{6}}(?!{RUN}:)[\w-]+: \{{dataset: .*\n", "", path.read_text(), flags=re.M
-        )
-        text = text.replace("[market1501, dukemtmc, msmt17]", "[market1501]")
-        path.write_text(text.replace("start: *scratch", "start: reidpipe/models/initial.py"))
+        self.keep(RUN)
 
-    def gate(self, folder: Path | None = None) -> tuple[int, list[dict[str, Any]]]:
-        """Exit status and verdicts of `reidpipe check` against the branch main."""
+    def keep(self, *runs: str) -> None:
+        """Have these runs alone in dvc.yaml."""
+        names = "|".join(runs)
+        text = (ROOT / "dvc.yaml").read_text()
+        text = re.sub(rf"^ {{6}}(?!(?:{names}):)[\w-]+: \{{dataset: .*\n", "", text, flags=re.M)
+        text = text.replace("[market1501, dukemtmc, msmt17]", "[market1501]")
+        text = text.replace("start: *scratch", "start: reidpipe/models/initial.py")
+        (self.folder / "dvc.yaml").write_text(text)
+
+    def gate(self, *options: str, folder: Path | None = None) -> tuple[int, dict[str, Any]]:
+        """Exit status and findings of the line that CI runs."""
         script = "from reidpipe.cli import main; main()"
-        options = ["check", "--against", "origin/main" if folder else "main", "--json"]
         where = ["env", "-C", str(folder or self.folder)]
-        result = self.run(*where, "python", "-c", script, *options, check=False)
+        command = [*where, "python", "-c", script, *(options or ci_line()), "--json"]
+        result = self.run(*command, check=False)
         assert result.stdout, result.stderr
-        return result.returncode, json.loads(result.stdout)["rows"]
+        return result.returncode, json.loads(result.stdout)
+
+
+def ci_line() -> list[str]:
+    """Arguments of `reidpipe check` in .ci/run, where no base is named."""
+    (line,) = re.findall(
+        r"^step \.venv/bin/reidpipe (check.*)$", (ROOT / ".ci/run").read_text(), re.M
+    )
+    words = shlex.split(line)
+    assert words[-1] == "${CHECK_AGAINST:-previous}"
+    return [*words[:-1], "previous"]
 
 
 @pytest.fixture(scope="module")
@@ -50,43 +68,78 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> OneRun:
     return made
 
 
-def test_training_again_passes(clone: OneRun) -> None:
+def test_training_again_passes_and_is_reproduced(clone: OneRun) -> None:
     clone.run("dvc", "repro", "--force", "--single-item", *STAGES)
-    status, rows = clone.gate()
+    status, found = clone.gate("check", "--against", "HEAD")
     assert status == 0
-    assert {row["verdict"] for row in rows} == {"ok"}
-    assert all(row["old"] == row["new"] for row in rows)
+    assert {row["verdict"] for row in found["rows"]} == {"ok"}
+    assert all(row["old"] == row["new"] for row in found["rows"])
+    assert found["reproduced"].startswith("reproduced: yes")
     assert clone.state() == ""
 
 
 @pytest.fixture(scope="module")
-def planted(clone: OneRun) -> OneRun:
-    """A branch on which the triplet loss mines the easiest negative."""
-    clone.run("git", "checkout", "-q", "-b", "slip")
-    path = clone.folder / "reidpipe/losses/triplet.py"
+def planted(clone: OneRun, tmp_path_factory: pytest.TempPathFactory) -> OneRun:
+    """A branch on which the triplet loss mines the easiest negative, and says so in its numbers."""
+    slip = clone.copy(tmp_path_factory.mktemp("slip") / "clone")
+    path = slip.folder / "reidpipe/losses/triplet.py"
     assert HARDEST in path.read_text()
     path.write_text(path.read_text().replace(HARDEST, EASIEST))
-    clone.run("dvc", "repro", f"evaluate@{RUN}")
-    clone.commit("slip")
-    return clone
+    slip.run("dvc", "repro", f"evaluate@{RUN}")
+    slip.commit("slip")
+    (slip.folder / "README.md").write_text("an unrelated commit after it\n")
+    slip.commit("unrelated")
+    made = OneRun.__new__(OneRun)
+    made.folder = slip.folder
+    return made
 
 
-def test_mining_the_easiest_negative_is_a_regression_that_is_sure(planted: OneRun) -> None:
-    status, rows = planted.gate()
+def test_a_slip_committed_with_its_numbers_fails_in_ci(planted: OneRun) -> None:
+    status, found = planted.gate()
     assert status == 1
-    row = next(row for row in rows if row["metric"] == "mAP")
+    row = next(r for r in found["rows"] if (r["run"], r["metric"]) == (RUN, "mAP"))
     assert row["verdict"] == "regression"
     assert row["new"] < row["old"]
     assert row["high"] < 0
+    assert found["unknown"] == []
+    assert found["reproduced"].startswith("reproduced: yes")
 
 
-def test_a_shallow_clone_without_rankings_refuses_it_by_the_tolerances(
-    planted: OneRun, tmp_path: Path
-) -> None:
+def test_a_fresh_clone_without_any_cache_finds_the_same(planted: OneRun, tmp_path: Path) -> None:
     fresh = tmp_path / "fresh"
-    options = ["--depth", "1", "--no-single-branch", "--branch", "slip"]
-    planted.run("git", "clone", "-q", *options, planted.folder.as_uri(), str(fresh))
-    status, rows = planted.gate(fresh)
+    planted.run("git", "clone", "-q", planted.folder.as_uri(), str(fresh))
+    (_, here), (status, there) = planted.gate(), planted.gate(*ci_line(), folder=fresh)
     assert status == 1
-    assert "mAP" in {row["metric"] for row in rows if row["verdict"] == "regression"}
-    assert all(row["low"] is None for row in rows)
+    assert there["rows"] == here["rows"]
+
+
+def test_a_slip_that_was_accepted_in_the_open_passes(planted: OneRun) -> None:
+    _, found = planted.gate()
+    lost = [row for row in found["rows"] if row["verdict"] == "regression"]
+    lines = [
+        f"- {{run: {row['run']}, metric: {row['metric']}, from: {row['old']:.2f}, "
+        f"to: {row['new']:.2f}, reason: the easiest negative is wanted}}\n"
+        for row in lost
+    ]
+    path = planted.folder / "reports/accepted.yaml"
+    path.write_text("".join(lines))
+    status, found = planted.gate()
+    path.unlink()
+    assert status == 0
+    assert {row["verdict"] for row in found["rows"]} >= {"accepted"}
+
+
+def test_a_change_that_adds_a_run_and_nothing_else_passes(clone: OneRun, tmp_path: Path) -> None:
+    added = clone.copy(tmp_path / "added")
+    made = OneRun.__new__(OneRun)
+    made.folder = added.folder
+    made.keep(RUN, OTHER_RUN)
+    for kind in ("metrics", "queries"):
+        # What a training would leave; the gate looks at nothing else.
+        suffix = "json" if kind == "metrics" else "csv"
+        folder = made.folder / f"reports/{kind}"
+        shutil.copy(folder / f"{RUN}.{suffix}", folder / f"{OTHER_RUN}.{suffix}")
+    made.commit("another run")
+    status, found = made.gate()
+    assert status == 0
+    assert [row["run"] for row in found["rows"] if row["verdict"] == "new"] == [OTHER_RUN]

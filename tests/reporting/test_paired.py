@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reidpipe.evaluation import compare, read_ranking
+from reidpipe.evaluation import compare
+from reidpipe.formats.ranking import read_queries
 from reidpipe.params import BootstrapParams
 from reidpipe.reporting.inputs import Inputs
 from reidpipe.reporting.paired import Pairs
@@ -30,7 +31,7 @@ def test_only_shared_queries_count() -> None:
 
 def test_equal_to_the_comparison_of_the_evaluation(inputs: Inputs, pairs: Pairs) -> None:
     a, b = "market1501-baseline", "market1501-ours"
-    files = [read_ranking(inputs.root / f"runs/{run}/ranking.npz") for run in (a, b)]
+    files = [read_queries(inputs.root / f"runs/{run}/ranking.npz") for run in (a, b)]
     for found in compare(files[0], files[1], inputs.params.active.evaluate.bootstrap):
         if found.metric in ("rank1", "rank5", "rank10", "mAP"):
             ours = pairs.difference(b, a, found.metric)

@@ -140,9 +140,15 @@ def test_features_and_figures_are_the_cpus(
         for device in ("cpu", "cuda"):
             folder = tmp_path / f"{device}{rerank is not None}"
             params = EvaluateParams(device=device, rerank=rerank, top_k=5)
-            outputs = [folder / name for name in ("metrics.json", "cmc.csv", "ranking.npz")]
-            evaluation.evaluate(tmp_path / "cpu.safetensors", params, *outputs)
-            made[device] = evaluation.read_ranking(outputs[2])
+            evaluation.evaluate(
+                tmp_path / "cpu.safetensors",
+                params,
+                out_metrics=folder / "metrics.json",
+                out_cmc=folder / "cmc.csv",
+                out_queries=folder / "queries.csv",
+                out_ranking=folder / "ranking.npz",
+            )
+            made[device] = evaluation.read_ranking(folder / "ranking.npz")
         assert (made["cpu"].first_match == made["cuda"].first_match).all()
         assert made["cuda"].average_precision == pytest.approx(made["cpu"].average_precision)
 

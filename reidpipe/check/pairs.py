@@ -30,14 +30,23 @@ def pairs(revision: str) -> list[Pair]:
     ]
 
 
-def unreadable() -> list[str]:
-    """Metrics files of dvc.yaml that are missing in the workspace, no JSON, or without a number.
+@dataclass(frozen=True)
+class Declared:
+    """Metrics files of the workspace's dvc.yaml."""
 
-    `dvc metrics diff` leaves such a file out where the revision has none either.
+    files: frozenset[str]
+    unreadable: tuple[str, ...]
+    """Missing, no JSON, or without a number: `dvc metrics diff` leaves such a file out where the
+    revision has none either."""
+
+
+def declared() -> Declared:
+    """What dvc.yaml says that there is.
 
     Raises:
         UserError: DVC cannot tell.
     """
     shown = dvc_json("metrics", "show", "--json")
     revision: dict[str, Any] = next(iter(shown.values()), {"data": {}})
-    return sorted(file for file, content in revision["data"].items() if not content.get("data"))
+    lost = sorted(file for file, content in revision["data"].items() if not content.get("data"))
+    return Declared(frozenset(revision["data"]), tuple(lost))

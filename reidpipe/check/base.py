@@ -1,0 +1,46 @@
+"""What the gate compares with, where nobody says: never a commit with itself."""
+
+from reidpipe.check.rows import RESULTS
+from reidpipe.errors import UserError
+from reidpipe.revisions import git, is_shallow, resolve
+
+PREVIOUS = "previous"
+"""The word for the last commit whose metrics are not HEAD's."""
+
+
+def base(asked: str) -> str | None:
+    """The commit to compare with; None where there are no earlier results.
+
+    Args:
+        asked: a revision, PREVIOUS, or nothing: HEAD where the workspace has other metrics than
+            HEAD, else PREVIOUS.
+
+    Raises:
+        UserError: a shallow clone does not reach back to it.
+    """
+    if asked and asked != PREVIOUS:
+        return asked
+    if not asked and git("status", "--porcelain", "--", RESULTS.as_posix()).stdout.strip():
+        return "HEAD"
+    return _previous()
+
+
+def _previous() -> str | None:
+    """The first parent of the last commit that changed the metrics, shortly."""
+    resolve("HEAD")
+    query = ("log", "-1", "--first-parent", "--format=%H", "HEAD", "--", RESULTS.as_posix())
+    last = git(*query).stdout.decode().strip()
+    if not last:
+        return None
+    parent = git("rev-parse", "--verify", "--quiet", "--short", f"{last}^")
+    if parent.returncode == 0:
+        return parent.stdout.decode().strip()
+    if is_shallow():
+        raise UserError(
+            "this clone is shallow: the commit to compare with is not here",
+            where=f"{last[:7]}^",
+            expected="the last commit whose metrics differ from those of HEAD",
+            fix="git fetch --unshallow (in a workflow: fetch-depth: 0), or name a revision: "
+            "--against REVISION, or CHECK_AGAINST=REVISION before .ci/run",
+        )
+    return None

@@ -1,0 +1,88 @@
+"""What the queries of a run scored over trainings with several seeds: `reports/seeds/RUN.csv`.
+
+    # {"profile": "embedded", "trained": "4f0c..."}
+    query,ap_0,inp_0,first_0,ap_1,...
+
+The first line says what they were trained with: the profile, and a hash of everything else that
+decides a result, the seed aside.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reidpipe.errors import UserError
+from reidpipe.files import write_text
+from reidpipe.formats.queries import SCORES, Floats, Queries, of_columns, table
+
+FOLDER = Path("reports/seeds")
+_MARK = "# "
+_SEED = re.compile(r"^ap_(\d+)$")
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """One run, trained several times."""
+
+    profile: str
+    trained: str
+    """Hash of what decides the results besides the seed."""
+    by_seed: Mapping[int, Queries]
+    """All with the same queries, by ascending seed."""
+
+    def matrix(self) -> Floats:
+        """Seeds x queries x METRICS, in percent."""
+        return np.stack([queries.matrix() for queries in self.by_seed.values()])
+
+
+def write(path: Path, seeds: Seeds) -> None:
+    """Write a line per query, three columns per seed."""
+    about = {"profile": seeds.profile, "trained": seeds.trained}
+    header, columns = ["query"], [[str(row) for row in _query(seeds).tolist()]]
+    for seed, queries in sorted(seeds.by_seed.items()):
+        header += [f"{name}_{seed}" for name in SCORES]
+        columns += queries.columns()
+    lines = [header, *zip(*columns, strict=True)]
+    text = "".join(f"{','.join(line)}\n" for line in lines)
+    write_text(path, f"{_MARK}{json.dumps(about)}\n{text}")
+
+
+def read(path: Path) -> Seeds:
+    """What `write` wrote.
+
+    Raises:
+        UserError: it is something else.
+    """
+    try:
+        mark, _, text = path.read_text(encoding="utf-8").partition("\n")
+        about = json.loads(mark.removeprefix(_MARK))
+        header = text.partition("\n")[0].split(",")
+        found = [int(match[1]) for name in header if (match := _SEED.match(name))]
+        columns = table(text, ["query", *(f"{n}_{seed}" for seed in found for n in SCORES)])
+        by_seed = {seed: of_columns(columns, f"_{seed}") for seed in sorted(found)}
+        return Seeds(str(about["profile"]), str(about["trained"]), by_seed)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            "not a table of seeds",
+            where=path,
+            expected="a line of JSON, then query and ap_S, inp_S, first_S for every seed S",
+            found=error,
+            fix="delete it; reidpipe seeds --train writes it again",
+        ) from None
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file of FOLDER is one of these: the others are tables of one metric."""
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK.encode()
+
+
+def _query(seeds: Seeds) -> np.ndarray:
+    first, *others = seeds.by_seed.values()
+    if any(not np.array_equal(first.query, other.query) for other in others):
+        raise ValueError("the seeds of a run have different queries")
+    return first.query
