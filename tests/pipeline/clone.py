@@ -48,8 +48,8 @@ class Clone:
                 shutil.copytree(source, folder / name, symlinks=True, ignore=ignored)
             else:
                 shutil.copy(source, folder / name)
-        shutil.rmtree(folder / "reports/metrics", ignore_errors=True)
-        shutil.rmtree(folder / "reports/cmc", ignore_errors=True)
+        for results in ("metrics", "cmc", "queries"):
+            shutil.rmtree(folder / "reports" / results, ignore_errors=True)
         self.shrink()
         self.run("git", "init", "-q", "-b", "main")
         self.run("dvc", "init", "-q")

@@ -21,6 +21,8 @@ def written(folder: Path, *values: float) -> None:
 
 def test_none_where_there_is_none(inputs: Inputs, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("of no interest")
+    # What each query scored with each seed is for `reidpipe check`.
+    (tmp_path / f"{RUN}.csv").write_text("# {}\nquery\n0\n")
     assert seed_tables(tmp_path, inputs.results, 0) == []
 
 

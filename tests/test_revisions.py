@@ -1,0 +1,83 @@
+"""Results of another revision: from git, else from DVC's cache wherever that lies."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reidpipe import revisions
+from reidpipe.errors import UserError
+from reidpipe.formats import queries, ranking
+from reidpipe.formats.queries import Queries
+
+RANKING = Path("runs/one/ranking.npz")
+SCORES = queries.FOLDER / "one.csv"
+PIPELINE = """
+stages:
+  evaluate:
+    cmd: "true"
+    outs: [runs/one/ranking.npz]
+"""
+
+
+def run(*command: str) -> None:
+    who = {
+        f"GIT_{role}_{part}": "t@t"
+        for role in ("AUTHOR", "COMMITTER")
+        for part in ("NAME", "EMAIL")
+    }
+    environment = {**os.environ, **who, "DVC_NO_ANALYTICS": "1"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+
+
+def write(precision: float) -> None:
+    count = np.full(3, precision)
+    arrays = {"query": np.arange(3), "first_match": np.zeros(3, np.int64)}
+    ranking.write(RANKING, arrays | {"average_precision": count, "inp": count})
+
+
+@pytest.fixture(autouse=True)
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A commit with a ranking in a cache outside of the repository, and other results since."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    run("git", "init", "-q", "-b", "main")
+    run("dvc", "init", "-q")
+    run("dvc", "cache", "dir", str(tmp_path / "shared"))
+    Path("dvc.yaml").write_text(PIPELINE)
+    Path(".gitignore").write_text("/runs/\n")
+    write(0.25)
+    run("dvc", "commit", "-q", "-f")
+    run("git", "add", "-A")
+    run("git", "commit", "-q", "-m", "results")
+    write(0.75)
+    return folder
+
+
+def test_a_cache_that_lies_elsewhere(repository: Path, tmp_path: Path) -> None:
+    assert revisions.scores("HEAD", "one").average_precision.tolist() == [0.25] * 3
+    run("git", "worktree", "add", "-q", str(tmp_path / "tree"))
+    os.chdir(tmp_path / "tree")
+    assert revisions.scores("HEAD", "one").first_match.tolist() == [1] * 3
+
+
+def test_what_git_has_needs_no_cache() -> None:
+    found = Queries(np.arange(3), np.full(3, 0.5), np.full(3, 0.5), np.full(3, 2))
+    queries.write(SCORES, found)
+    run("git", "add", "-A")
+    run("git", "commit", "-q", "-m", "scores")
+    assert revisions.scores("HEAD", "one").average_precision.tolist() == [0.5] * 3
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such output"):
+        revisions.scores("HEAD", "two")
+    (tmp_path / "shared").rename(tmp_path / "gone")
+    with pytest.raises(UserError, match="not in the cache") as caught:
+        revisions.scores("HEAD", "one")
+    assert str(tmp_path / "shared") in str(caught.value)
+    with pytest.raises(UserError, match="no such revision"):
+        revisions.resolve("elsewhere")
