@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from reidpipe.check.rows import STATUS, Outcome, Row, Verdict, is_run
@@ -50,15 +50,15 @@ def notes(outcome: Outcome) -> list[str]:
     if outcome.unknown:
         runs = ", ".join(outcome.unknown)
         lines.append(
-            f"the noise of training is not known, intervals are too narrow: {runs}; "
-            "reidpipe seeds --train 0-4"
+            f"judged without the noise of training, which is not known: {runs} "
+            "(reidpipe seeds --train 0-4)"
         )
     return [*lines, outcome.reproduced] if outcome.reproduced else lines
 
 
 def table(outcome: Outcome) -> Table:
     """What changed or went wrong, as rich draws it."""
-    drawn = Table(*HEADER)
+    drawn = Table(Column(HEADER[0], no_wrap=True), *HEADER[1:])
     for row in shown(outcome):
         drawn.add_row(*map(Text, _cells(row)), style="bold" if STATUS[row.verdict] else "")
     return drawn

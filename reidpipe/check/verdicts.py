@@ -86,7 +86,11 @@ def _weighed(revision: str, rows: list[Row], judged: Sequence[Judged], params: P
         row for one in judged if one.file not in wrong for row in _verdicts(one, bounds, params)
     ]
     rows += _mean(changed, changes, bounds, params)
-    visible = {run: bounds.visible(run, metric) for run, metric in bounds.error if metric == _SHOWN}
+    visible = {
+        run: bounds.visible(run, metric)
+        for (run, metric), error in bounds.error.items()
+        if metric == _SHOWN and error > 0
+    }
     unknown = tuple(found.run for found in changes if found.retrained and not scatter.of(found.run))
     return Outcome(revision, tuple(rows), visible, unknown, str(reproduction()))
 

@@ -1,8 +1,11 @@
 """reidpipe check."""
 
+import sys
 from typing import Annotated
 
 import typer
+
+_WIDE = 160
 
 
 def check(
@@ -41,6 +44,8 @@ def check(
         print(rendering.markdown(outcome))
     else:
         if rendering.shown(outcome):
-            Console().print(rendering.table(outcome))
+            # A file or a log has no width; a terminal has its own.
+            width = None if sys.stdout.isatty() else _WIDE
+            Console(width=width).print(rendering.table(outcome))
         print(rendering.summary(outcome), *rendering.notes(outcome), sep="\n")
     raise typer.Exit(outcome.status)
