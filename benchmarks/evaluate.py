@@ -166,7 +166,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
 
 def main() -> None:
     """Run the benchmarks named on the command line here, or each one in a process of its own."""
-    machine.prepare(PLAIN.device, PLAIN.threads)  # as the stage does
+    machine.prepare(PLAIN.device, PLAIN.threads, PLAIN.instructions)  # as the stage does
     for name in sys.argv[1:]:
         figures = {"name": name, "threads": torch.get_num_threads()} | BENCHMARKS[name]()
         print(json.dumps(figures), flush=True)

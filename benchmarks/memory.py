@@ -19,6 +19,7 @@ from reidpipe.models.reid import on_device
 from reidpipe.training.run import Run, new_model
 
 recipe = params.load().embedded.train
+machine.pin(recipe.instructions)
 torch.set_num_threads(2)
 torch.set_flush_denormal(True)
 if sys.argv[2] == "kept":

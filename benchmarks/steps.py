@@ -81,7 +81,7 @@ def main(chosen: str = "cuda", precision: str = "") -> None:
         return
     recipe = params.load().paper.train
     recipe = recipe.model_copy(update={"precision": precision or recipe.precision})
-    device = machine.prepare(chosen, recipe.threads)
+    device = machine.prepare(chosen, recipe.threads, recipe.instructions)
     size = recipe.identities * recipe.images
     for attention in ("none", "se", "eca", "cbam", "nonlocal", "danet"):
         measure(attention, stepping(attention, recipe, device), size, device)

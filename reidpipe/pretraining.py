@@ -23,6 +23,7 @@ from reidpipe.params import (
     TorchvisionWeights,
     TrainParams,
 )
+from reidpipe.runtime import machine
 from reidpipe.training.run import Run, train
 
 # torchvision's two ResNet-50 files (its ResNet50_Weights names the addresses). The eight digits of
@@ -34,6 +35,7 @@ def backbone_weights(
     source: SyntheticWeights | TorchvisionWeights, params: TrainParams, out: Path
 ) -> None:
     """Write the backbone's tensors to `out`: torchvision's names, without its classifier."""
+    machine.pin(params.instructions)  # reading a file makes a network too, to see that it fits
     if isinstance(source, SyntheticWeights):
         tensors = trained_on_others(source, params)
     else:

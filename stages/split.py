@@ -10,13 +10,18 @@ from reidpipe.data.sources.locating import source_of
 from reidpipe.errors import reported
 from reidpipe.files import write_json
 from reidpipe.params import ArchiveSource, SyntheticSource
+from reidpipe.runtime import machine
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     name = parser.parse_args().dataset
-    source = source_of(params.load(), name)
+    checked = params.load()
+    # Colour histograms are ranked as the evaluate stage ranks embeddings.
+    ranking = checked.active.evaluate
+    machine.prepare("cpu", ranking.threads, ranking.instructions)
+    source = source_of(checked, name)
     known = source if isinstance(source, ArchiveSource) else None
     figures = splitting.split(
         Path(f"data/raw/{name}.zip"),

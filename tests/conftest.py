@@ -1,18 +1,7 @@
-"""Before any test imports torch: reidpipe sets how its threads wait."""
-
-from collections.abc import Iterator
-
-import pytest
+"""Before any test imports torch: reidpipe sets how its threads wait, and the instructions."""
 
 import reidpipe as reidpipe  # noqa: PLC0414
+from reidpipe.runtime import machine
 
-
-@pytest.fixture(scope="session", autouse=True)
-def own_instructions() -> Iterator[None]:
-    """Switches that come too late for this process must not reach those that it starts.
-
-    Of the session, for the report that tests share is made by a fixture of the session.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reidpipe.runtime.machine._AVX2", {})
-        yield
+# Tests compute long before the first of them calls a stage, which would be refused as too late.
+machine.pin("avx2")

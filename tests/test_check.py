@@ -31,6 +31,7 @@ from reidpipe.metrics.ranking import Ranking
 from reidpipe.params import load
 from reidpipe.revisions import resolve
 from reidpipe.runtime.streams import stream
+from tests.first_operation import first_operation
 
 ROOT = Path(__file__).parents[1]
 METRICS = {"rank1": 60.0, "rank5": 80.0, "mAP": 45.0, "mINP": 20.0, "num_query": 200}
@@ -168,6 +169,14 @@ def test_equal_metrics_pass_also_without_scores() -> None:
     found = outcome()
     assert found.status == 0
     assert {row.metric for row in found.rows} == {"rank1", "rank5", "mAP", "mINP"}
+
+
+def test_check_computes_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it has no instructions to set. A loss: rankings are compared."""
+    changed(mAP=json.loads(RUN_ONE.read_text())["mAP"] - 3)
+    with first_operation(monkeypatch) as found:
+        assert outcome().status
+    assert not found
 
 
 def test_a_gain_and_a_loss_within_the_tolerance_pass() -> None:

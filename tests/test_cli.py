@@ -15,6 +15,7 @@ from reidpipe.errors import UserError
 from reidpipe.evaluation import write_ranking
 from reidpipe.metrics.ranking import Ranking
 from reidpipe.runtime.streams import stream
+from tests.first_operation import first_operation
 
 ROOT = Path(__file__).parents[1]
 runner = CliRunner()
@@ -92,6 +93,14 @@ def test_compare_says_what_is_sure_and_what_is_not(folder: Path) -> None:
     assert "higher" in mean_ap
     same = runner.invoke(app, ["compare", "a", "a"])
     assert same.output.count("undecided") == 6
+
+
+def test_compare_computes_without_torch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it has no instructions to set."""
+    ranked(folder / "runs/a/ranking.npz", np.full(5, 0.5))
+    with first_operation(monkeypatch) as found:
+        assert runner.invoke(app, ["compare", "a", "a"]).exit_code == 0
+    assert not found
 
 
 def test_compare_refuses_other_queries_and_missing_runs(folder: Path) -> None:

@@ -24,7 +24,9 @@ from reidpipe.runtime.streams import stream
 # Channel means and standard deviations of ImageNet, which the pre-trained weights expect.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-_PIXELS = [torch.tensor(values).mul(255).view(1, 3, 1, 1) for values in (MEAN, STD)]
+# By numpy: torch fixes the instructions that it uses when it first computes, and an import must not
+# (runtime/machine.py). No tensor is kept either, which an exporter might replace by one of its own.
+_PIXELS = [(np.float32(255) * np.array(v, np.float32)).reshape(1, 3, 1, 1) for v in (MEAN, STD)]
 
 # Random erasing (1708.04896), section 4.1: share of the image's area and aspect ratio.
 ERASED_AREA = (0.02, 0.4)
@@ -46,7 +48,8 @@ class Draw(NamedTuple):
 def normalise(images: Tensor) -> Tensor:
     """uint8 [B, 3, H, W] to float32 of ImageNet's mean 0 and standard deviation 1."""
     # A GPU that is sent them and waited for would have no work for the next step in the meantime.
-    mean, std = (pixels.to(images.device, non_blocking=True) for pixels in _PIXELS)
+    constants = (torch.from_numpy(pixels) for pixels in _PIXELS)
+    mean, std = (pixels.to(images.device, non_blocking=True) for pixels in constants)
     return (images.to(torch.float32) - mean) / std
 
 

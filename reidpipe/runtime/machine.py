@@ -2,15 +2,17 @@
 
 import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
 from reidpipe.errors import UserError
 
 # What each library may use of a CPU, read when it first computes.
-_AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 # Options of glibc's mallopt: its header's numbers, and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = (-1, 2**31 - 1), (-4, 0)
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -19,14 +21,13 @@ _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def prepare(device: str, threads: int | None, instructions: str = "native") -> torch.device:
     """Choose the device, fix the threads (they change float sums), demand deterministic kernels.
 
-    To be called before torch computes anything: `instructions` avx2 keeps a newer CPU to the
-    kernels of an older one, for float sums are other ones with wider registers.
+    To be called before torch computes anything, for the sake of `pin`.
 
     Raises:
-        UserError: `device` is none of auto, cpu, cuda, cuda:N, or not on this machine.
+        UserError: `device` is none of auto, cpu, cuda, cuda:N, or not on this machine; or `pin`
+            raises it.
     """
-    if instructions == "avx2":
-        os.environ.update(_AVX2)
+    pin(instructions)
     # cuBLAS is only deterministic with a fixed workspace, read when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # As torch.use_deterministic_algorithms, which loads the compiler as well: more than a second.
@@ -52,6 +53,41 @@ def prepare(device: str, threads: int | None, instructions: str = "native") -> t
             fix="-S PROFILE.train.device=auto takes a GPU where there is one",
         )
     return torch.device(chosen)
+
+
+def pin(instructions: str) -> None:
+    """Keep this process, and those that it starts, to `instructions` of the CPU.
+
+    avx2 keeps a newer CPU to the kernels of an older one, for float sums are other ones with wider
+    registers; a CPU that lacks them is told of, once. native asks for nothing: what the environment
+    or an earlier call has set stays.
+
+    Raises:
+        UserError: torch has computed before with other ones, which it never changes.
+    """
+    if instructions == "native":
+        return
+    # By cpuid: torch would take the variable's word for it, and die of an illegal instruction.
+    if not torch.cpu._is_avx2_supported():  # noqa: SLF001
+        _warn_of_other_bytes()
+        return
+    os.environ.update(AVX2)
+    found = torch.backends.cpu.get_cpu_capability()  # fixed now, if no operation has done so
+    if found != "AVX2":
+        raise UserError(
+            "the instructions of the CPU are set too late",
+            where="params.yaml: instructions",
+            expected="AVX2, set before torch computes anything",
+            found=f"{found}, which torch took when this process first computed",
+            fix=f"export {' '.join(f'{name}={value}' for name, value in AVX2.items())}, "
+            "run it again; if it is one of reidpipe's own commands, that is a mistake in it",
+        )
+
+
+@cache
+def _warn_of_other_bytes() -> None:
+    told = "warning: this CPU has no AVX2: results will differ in their bytes (instructions: avx2)"
+    print(told, file=sys.stderr)  # noqa: T201
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

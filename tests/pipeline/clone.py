@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import fresh
+
 ROOT = Path(__file__).parents[2]
 COPIED = (
     "reidpipe",
@@ -75,7 +77,9 @@ class Clone:
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `command` in the clone, with this Python first on the path."""
-        own = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
+        # The stages set the instructions themselves.
+        around = fresh.environment().items()
+        own = {key: value for key, value in around if not key.startswith("DVC_")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"
         git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_CONFIG_NOSYSTEM": "1"}
         git |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}

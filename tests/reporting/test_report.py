@@ -22,6 +22,7 @@ from reidpipe.reporting.page import Content, minus, rendered
 from reidpipe.reporting.provenance import params_hash, versions
 from reidpipe.reporting.published import Published
 from reidpipe.reporting.report import report
+from tests.first_operation import SET, first_operation
 
 WRITTEN = ("reports/tables", "reports/model_card.md", "reports/figures", "reports/index.html")
 TABLES = [f"table{number}.{end}" for number in range(1, 5) for end in ("csv", "md", "tex")]
@@ -30,6 +31,14 @@ TABLES = [f"table{number}.{end}" for number in range(1, 5) for end in ("csv", "m
 def digests(root: Path) -> dict[str, str]:
     files = [path for name in WRITTEN for path in sorted([root / name, *(root / name).rglob("*")])]
     return {str(path.relative_to(root)): digest(path) for path in files if path.is_file()}
+
+
+def test_report_sets_the_instructions_before_anything_is_computed(
+    repository: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with first_operation(monkeypatch) as found:
+        report(repository, params)
+    assert found[0] == SET
 
 
 def test_tables_figures_and_page(reported: Path) -> None:

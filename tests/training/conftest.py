@@ -44,7 +44,6 @@ def recipe() -> TrainParams:
         "identities": 3,
         "images": 2,
         "threads": 1,
-        "instructions": "native",  # other tests of this process have computed before
         "augment": {"flip": 0.5, "pad": 2, "erase": 0.5},
     }
     content = load(ROOT / "params.yaml").embedded.train.model_dump(by_alias=True) | small

@@ -14,8 +14,7 @@ from reidpipe.errors import reported
 from reidpipe.params import LoadingParams, TrainParams
 from reidpipe.training import resume
 from reidpipe.training.run import Run, train
-
-ROOT = Path(__file__).parents[2]
+from tests import fresh
 
 
 def start(
@@ -26,7 +25,7 @@ def start(
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.training.process", *arguments],
         process_group=0,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env=fresh.environment(PYTHONPATH=str(fresh.ROOT), **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -68,18 +68,6 @@ def test_other_folders_and_hash_seeds_change_nothing(
     assert hashes[0] == hashes[1] == go(tiny_set, recipe, tmp_path / "here")
 
 
-def test_older_instructions_are_those_of_the_libraries_own_switches(
-    tiny_set: Set, recipe: TrainParams
-) -> None:
-    """Chosen by the parameter, after torch is loaded, as by the environment of the process."""
-    switches = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
-    older = recipe.model_copy(update={"instructions": "avx2"})
-    assert start(tiny_set, older).wait() == 0
-    chosen = digest(Path("b/model.safetensors"))
-    assert start(tiny_set, recipe, **switches, MKL_CBWR="COMPATIBLE").wait() == 0
-    assert digest(Path("b/model.safetensors")) == chosen
-
-
 def test_workers_and_the_memory_budget_change_nothing(
     tiny_set: Set, recipe: TrainParams, tmp_path: Path
 ) -> None:

@@ -1,0 +1,32 @@
+"""Processes that know nothing of the instructions that the tests' own process was set to."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from reidpipe.runtime.machine import AVX2
+
+ROOT = Path(__file__).parents[1]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Variables of this process, those of the instructions left out."""
+    own = {name: value for name, value in os.environ.items() if name not in AVX2}
+    return {**own, **more}
+
+
+def python(
+    *arguments: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> "subprocess.CompletedProcess[str]":
+    """What a fresh Python says that has `arguments` and some more environment variables."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment(PYTHONPATH=str(ROOT), **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

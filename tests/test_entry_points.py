@@ -1,0 +1,111 @@
+"""Every stage and every command sets the instructions before torch computes anything."""
+
+import re
+import runpy
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from reidpipe import checkpoint
+from reidpipe.cli import app
+from reidpipe.data import packing, splitting, synthetic
+from reidpipe.params import SyntheticSource
+from tests.first_operation import SET, first_operation
+from tests.pipeline.imports import reachable
+from tests.trained import photograph, trained
+
+ROOT = Path(__file__).parents[1]
+IMPORTS_TORCH = re.compile(r"^ *(import|from) torch\b", re.MULTILINE)
+RUN, DATASET = "market1501-baseline", "market1501"
+NAMED = ("--run", RUN, "--dataset", DATASET)
+STAGES = {
+    "evaluate": NAMED[:2],
+    "extract": NAMED,
+    "split": NAMED[2:],
+    "train": (
+        *NAMED,
+        *("--start", "reidpipe/models/initial.py", "--attention", "none"),
+        *("--classifier", "linear", "--no-triplet"),
+    ),
+    "weights": (),
+}
+COMMANDS = {
+    "doctor": (),
+    "export": (RUN, "out.onnx"),
+    "search": (RUN, "gallery.zip", "1.png"),
+}
+ELSEWHERE = {
+    "report": "tests/reporting/test_report.py",
+    "check": "tests/test_check.py",
+    "compare": "tests/test_cli.py",
+}
+"""Where a repository is at hand that they can run in."""
+
+
+def reaches_torch(script: Path) -> bool:
+    files = {script, *(ROOT / path for path in reachable(script, ROOT))}
+    return any(IMPORTS_TORCH.search(path.read_text(encoding="utf-8")) for path in files)
+
+
+def test_none_is_forgotten() -> None:
+    """Those that cannot reach torch have nothing to set."""
+    scripts = [*(ROOT / "stages").glob("*.py"), *(ROOT / "reidpipe/cli").glob("[a-z]*.py")]
+    computing = {script.stem for script in scripts if reaches_torch(script)}
+    assert computing == STAGES.keys() | COMMANDS.keys() | ELSEWHERE.keys()
+    for name, path in ELSEWHERE.items():
+        assert f"def test_{name}_" in (ROOT / path).read_text(), name
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stages before have left, for two people."""
+    root = tmp_path_factory.mktemp("entry points")
+    files = Path("data/raw", f"{DATASET}.zip"), Path("data/splits", f"{DATASET}.csv")
+    for path in files:
+        (root / path).parent.mkdir(parents=True)
+    people = SyntheticSource(
+        source="synthetic", layout="market1501", cameras=2, train_ids=2, test_ids=2
+    )
+    synthetic.generate(root / "raw.zip", people)
+    packing.pack(root / "raw.zip", root / files[0], people.layout)
+    splitting.split(root / files[0], root / files[1], people.layout)
+    trained(root / f"runs/{RUN}/model.safetensors")
+    tensors = {"embedding": torch.rand(4, 8), "pid": torch.tensor([1, 2, 1, 2])}
+    tensors |= {"camid": torch.tensor([1, 1, 2, 2])}
+    tensors |= {"subset": torch.tensor([0, 0, 1, 1], dtype=torch.uint8)}
+    checkpoint.save(root / f"runs/{RUN}/features.safetensors", tensors, {"run": RUN})
+    with zipfile.ZipFile(root / "gallery.zip", "w") as zipped:
+        for number in range(2):
+            zipped.writestr(f"{number}.png", photograph(number))
+    (root / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    content = (ROOT / "params.yaml").read_text()
+    assert "identities: 72" in content
+    (root / "params.yaml").write_text(content.replace("identities: 72", "identities: 2"))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def workspace(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *STAGES[name]])
+    with first_operation(monkeypatch) as found:
+        runpy.run_path(str(ROOT / f"stages/{name}.py"), run_name="__main__")
+    assert found[0] == SET
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "export":
+        pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    with first_operation(monkeypatch) as found:
+        result = CliRunner().invoke(app, [name, *COMMANDS[name]])
+    assert found, result.output
+    assert found[0] == SET
