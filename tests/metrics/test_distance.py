@@ -55,7 +55,7 @@ def test_equals_float64(metric: Metric, queries: int, images: int) -> None:
 @pytest.mark.xfail(
     os.environ.get("MKL_CBWR") == "COMPATIBLE",
     reason="MKL's compatible products depend on the column: docs/reproducibility.md, Open",
-    strict=True,
+    strict=False,  # one channel has one product, and no order
 )
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dims", [1, 7, 63, 512])
