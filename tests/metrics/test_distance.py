@@ -1,6 +1,5 @@
 """Distances: right to float64, and the same bits whatever the blocks, threads and neighbours."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -52,11 +51,6 @@ def test_equals_float64(metric: Metric, queries: int, images: int) -> None:
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.xfail(
-    os.environ.get("MKL_CBWR") == "COMPATIBLE",
-    reason="MKL's compatible products depend on the column: docs/reproducibility.md, Open",
-    strict=False,  # one channel has one product, and no order
-)
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dims", [1, 7, 63, 512])
 def test_bits_depend_on_the_two_embeddings_alone(metric: Metric, dims: int) -> None:
