@@ -10,6 +10,8 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help tables test coverage check bench images lock clean
 
 FAST := not slow and not browser
+# A process a core, a thread each (tests/parallel.py).
+PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,10 +21,10 @@ tables: $(READY) ## Rebuild all results (dvc repro) and print Tables 1-4
 	@cat reports/tables/table1.md reports/tables/table2.md reports/tables/table3.md reports/tables/table4.md
 
 test: $(READY) ## Run the tests (under 10 minutes on 2 cores; .ci/run has the long ones)
-	pytest -m "$(FAST)"
+	pytest $(PARALLEL) -m "$(FAST)"
 
 coverage: $(READY) ## The same tests, and the lines and branches that they miss (slower)
-	pytest -m "$(FAST)" --cov
+	pytest $(PARALLEL) -m "$(FAST)" --cov
 
 check: $(READY) ## ruff, mypy, import-linter, deptry
 	ruff check .

@@ -5,6 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 import reidpipe as reidpipe  # noqa: PLC0414
+from tests.parallel import (
+    one_thread_each,
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+)
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+one_thread_each()
 
 
 @pytest.fixture(scope="session", autouse=True)
