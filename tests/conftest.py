@@ -6,12 +6,13 @@ import pytest
 
 import reidpipe as reidpipe  # noqa: PLC0414
 from tests.parallel import (
+    as_it_was,
     one_thread_each,
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,
 )
 
-__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+__all__ = ["as_it_was", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
 one_thread_each()
 
 

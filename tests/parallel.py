@@ -8,7 +8,7 @@ it alone at the end.
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,22 @@ def _place(item: pytest.Item) -> int:
     mark = item.get_closest_marker("xdist_group")
     assert mark
     return FIRST.index(mark.args[0]) if mark.args[0] in FIRST else len(FIRST)
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """What a stage sets for its whole process (reidpipe.runtime.machine) ends with the test.
+
+    Else tests would depend on their order: hypothesis finds no floats where denormals are zero.
+    """
+    import torch  # noqa: PLC0415
+
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_deterministic_debug_mode(mode)
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
 
 
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
