@@ -7,9 +7,16 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tables test coverage check bench images lock clean
+.PHONY: help tables test slow coverage check bench images lock clean
 
 FAST := not slow and not browser
+# A process a core, a thread each (tests/parallel.py).
+PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
+# .ci/run adds those of the report's page, for which it installs a browser.
+LONG := slow
+# Claims of speed, at most a quarter of an hour each. What else is in benchmarks/ studies something
+# else, and is run by its name.
+SPEED := download evaluate memory start steps synthetic train waiting
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +26,14 @@ tables: $(READY) ## Rebuild all results (dvc repro) and print Tables 1-4
 	@cat reports/tables/table1.md reports/tables/table2.md reports/tables/table3.md reports/tables/table4.md
 	@reidpipe reproduced
 
-test: $(READY) ## Run the tests (under 10 minutes on 2 cores; .ci/run has the long ones)
-	pytest -m "$(FAST)"
+test: $(READY) ## Run the tests (under 5 minutes on 2 cores; make slow has the long ones)
+	pytest $(PARALLEL) -m "$(FAST)"
 
-coverage: $(READY) ## The same tests, and the lines and branches that they miss (slower)
-	pytest -m "$(FAST)" --cov
+slow: $(READY) ## Run the long tests: whole pipelines in clones, kills (a quarter of an hour)
+	pytest $(PARALLEL) -m "$(LONG)"
+
+coverage: $(READY) ## The tests of make test, and the lines and branches that they miss (slower)
+	pytest $(PARALLEL) -m "$(FAST)" --cov
 
 check: $(READY) ## ruff, mypy, import-linter, deptry
 	ruff check .
@@ -33,7 +43,7 @@ check: $(READY) ## ruff, mypy, import-linter, deptry
 	deptry .
 
 bench: $(READY) ## Measure every claim of speed: a JSON line each
-	@for script in benchmarks/*.py; do python $$script || exit 1; done
+	@for name in $(SPEED); do timeout 15m python benchmarks/$$name.py || exit 1; done
 
 images: $(READY) ## Redraw the README's pictures from reports/figures (synthetic people only)
 	python docs/images/draw.py

@@ -3,10 +3,20 @@
 import os
 
 import reidpipe as reidpipe  # noqa: PLC0414
-from reidpipe.runtime import machine
+from tests.parallel import (
+    as_it_was,
+    one_thread_each,
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+)
+
+__all__ = ["as_it_was", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+one_thread_each()
 
 # isort: split
 import torch
+
+from reidpipe.runtime import machine
 
 # Tests compute long before the first of them calls a stage, which would be refused as too late.
 machine.pin("avx2")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 from tests import fresh
 
@@ -59,12 +60,23 @@ class Clone:
         shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots", dirs_exist_ok=True)
         self.commit("start")
 
-    def copy(self, folder: Path) -> "Clone":
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """One that is there already."""
+        clone = cls.__new__(cls)
+        clone.folder = folder
+        return clone
+
+    def copy(self, folder: Path) -> Self:
         """The same repository, with its DVC cache, elsewhere."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        other = Clone.__new__(Clone)
-        other.folder = folder
-        return other
+        return self.at(folder)
+
+    def rebuild(self, folder: Path) -> None:
+        """A copy in which everything has run."""
+        clone = self.copy(folder)
+        clone.run("dvc", "repro")
+        clone.commit("rebuilt")
 
     def shrink(self) -> None:
         """Replace the embedded profile's sizes (all that stands before the paper profile's)."""

@@ -148,12 +148,23 @@ def test_the_workflow_is_ci_run_with_pinned_actions() -> None:
 def test_ci_run_has_every_target_that_checks() -> None:
     script = (ROOT / ".ci/run").read_text()
     targets = set(re.findall(r"^step make --no-print-directory (\w+)", script, flags=re.MULTILINE))
-    assert targets == {"check", "test", "tables"}
-    recipes = dict(
-        re.findall(r"^(\w+): \$\(READY\).*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
-    )
+    assert targets == {"check", "test", "tables", "slow"}
+    makefile = (ROOT / "Makefile").read_text()
+    recipes = dict(re.findall(r"^(\w+): \$\(READY\).*\n((?:\t.*\n)+)", makefile, re.M))
     assert recipes["coverage"].strip() == f"{recipes['test'].strip()} --cov"
-    assert re.search(r"pytest -m .*browser", script)
+    assert '-m "$(FAST)"' in recipes["test"]
+    assert '-m "$(LONG)"' in recipes["slow"]
+    assert "\nFAST := not slow and not browser\n" in makefile
+    assert script.endswith(' slow LONG="slow or browser"\n'), "each test is in one of the two"
+
+
+def test_make_bench_runs_claims_of_speed_and_no_study() -> None:
+    """A new script is one or the other: it comes into Makefile, or here."""
+    studies = {"faults", "fingerprint", "gate"}
+    listed = re.search(r"^SPEED := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert listed
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    assert set(listed[1].split()) == scripts - studies
 
 
 def test_a_commit_is_checked_by_the_tools_of_make_check() -> None:

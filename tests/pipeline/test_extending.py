@@ -30,8 +30,8 @@ def step(module="none", **changes):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone(tmp_path_factory.mktemp("extending") / "clone")
+def made(untouched: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return untouched.copy(tmp_path_factory.mktemp("extending") / "clone")
 
 
 @pytest.fixture
@@ -174,6 +174,7 @@ def test_a_data_set_in_a_known_layout_needs_no_code(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("types")
 @pytest.mark.parametrize("title", TITLES)
 def test_the_types_hold(clone: Clone, title: str) -> None:
     follow(title, clone)

@@ -8,8 +8,8 @@ from tests.pipeline.clone import Clone, stages_run
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    made = Clone(tmp_path_factory.mktemp("guard") / "clone")
+def clone(untouched: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = untouched.copy(tmp_path_factory.mktemp("guard") / "clone")
     made.run("dvc", "repro", "params")
     made.commit("checked")
     return made

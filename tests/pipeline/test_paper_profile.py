@@ -57,8 +57,8 @@ def settings(archives: Path) -> list[str]:
 
 
 @pytest.fixture
-def clone(twins: list[Clone], tmp_path: Path) -> Clone:
-    return twins[0].copy(tmp_path / "clone")
+def clone(twin: Clone, tmp_path: Path) -> Clone:
+    return twin.copy(tmp_path / "clone")
 
 
 def test_paper_and_back(
@@ -82,8 +82,10 @@ def test_paper_and_back(
     assert clone.state() == ""
 
 
-def test_a_missing_archive_explains_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clone = Clone(tmp_path / "clone")
+def test_a_missing_archive_explains_itself(
+    untouched: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = untouched.copy(tmp_path / "clone")
     monkeypatch.setenv("REIDPIPE_ARCHIVES", str(tmp_path / "none"))
     result = clone.run("dvc", "exp", "run", "-S", "profile=paper", check=False)
     assert result.returncode != 0

@@ -13,8 +13,8 @@ COMMAND = ("python", "-c", "from reidpipe.cli import main; main()", "seeds", "--
 
 
 @pytest.fixture(scope="module")
-def clone(twins: list[Clone], tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    made = twins[0].copy(tmp_path_factory.mktemp("seeds") / "clone")
+def clone(twin: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = twin.copy(tmp_path_factory.mktemp("seeds") / "clone")
     (made.folder / TABLE).unlink(missing_ok=True)
     made.run(*COMMAND, "0,3", RUN)
     return made

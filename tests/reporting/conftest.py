@@ -14,14 +14,13 @@ from reidpipe.reporting.published import Published
 from reidpipe.reporting.report import report
 from reidpipe.reporting.results import load_results
 from reidpipe.reporting.tables import build_tables
+from tests.parallel import built_once
 from tests.reporting.fake import build
 
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("repository")
-    build(root)
-    return root
+    return built_once(tmp_path_factory, "repository", build)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +50,9 @@ def pairs(inputs: Inputs) -> Pairs:
 @pytest.fixture(scope="session")
 def reported(repository: Path, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository after the report stage."""
-    root = tmp_path_factory.mktemp("reported") / "copy"
-    shutil.copytree(repository, root)
-    report(root, params)
-    return root
+
+    def build_report(root: Path) -> None:
+        shutil.copytree(repository, root)
+        report(root, params)
+
+    return built_once(tmp_path_factory, "reported", build_report)

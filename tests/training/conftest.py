@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from reidpipe.params import TrainParams, load
 from reidpipe.runtime.streams import stream
+from tests.training.process import Forks
 
 ROOT = Path(__file__).parents[2]
 IDENTITIES, IMAGES = 6, 4
@@ -44,7 +46,16 @@ def recipe() -> TrainParams:
         "identities": 3,
         "images": 2,
         "threads": 1,
+        "instructions": "native",  # those of tests/conftest.py, here and in what it starts
         "augment": {"flip": 0.5, "pad": 2, "erase": 0.5},
     }
     content = load(ROOT / "params.yaml").embedded.train.model_dump(by_alias=True) | small
     return TrainParams.model_validate(content)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts runs that need no environment of their own."""
+    server = Forks()
+    yield server
+    server.close()

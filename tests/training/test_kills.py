@@ -1,5 +1,6 @@
 """Killed at every change of a file, and at random moments: the end is always the same bytes."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from reidpipe.files import digest
 from reidpipe.params import TrainParams
 from reidpipe.runtime.streams import stream
-from tests.training.process import start
+from tests.training.process import Forks
 
 Set = tuple[Path, Path]
 KILLED = 9
@@ -24,8 +25,8 @@ def outputs() -> str:
     return digest(Path("b/model.safetensors")) + digest(Path("b/history.csv"))
 
 
-def undisturbed(tiny_set: Set, recipe: TrainParams) -> str:
-    assert start(tiny_set, recipe).wait() == 0
+def undisturbed(forks: Forks, tiny_set: Set, recipe: TrainParams) -> str:
+    assert forks(tiny_set, recipe).wait() == 0
     hashes = outputs()
     forget_outputs()
     return hashes
@@ -37,15 +38,16 @@ def forget_outputs() -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: TrainParams) -> None:
+@pytest.mark.xdist_group("kills at changes")
+def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: TrainParams, forks: Forks) -> None:
     """Three epochs save two states, then the model and the history: every change of them."""
     short = recipe.model_copy(update={"epochs": 3})
-    expected = undisturbed(tiny_set, short)
+    expected = undisturbed(forks, tiny_set, short)
     kills = 0
-    while (status := start(tiny_set, short, "--dies-at", str(kills + 1)).wait()) != 0:
+    while (status := forks(tiny_set, short, "--dies-at", str(kills + 1)).wait()) != 0:
         assert status == KILLED
         kills += 1
-        assert start(tiny_set, short).wait() == 0
+        assert forks(tiny_set, short).wait() == 0
         assert outputs() == expected, f"killed before change {kills}"
         assert not any(Path(".resume").iterdir())
         forget_outputs()
@@ -54,28 +56,39 @@ def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: TrainParams) -> 
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(tiny_set: Set, recipe: TrainParams) -> None:
+@pytest.mark.xdist_group("kills at random")
+def test_killed_at_random_moments(tiny_set: Set, recipe: TrainParams, forks: Forks) -> None:
+    """A moment may lie beyond the end: the bytes are compared, and the next run begins anew."""
     longer = recipe.model_copy(update={"epochs": 80})
     begun = time.monotonic()
-    expected = undisturbed(tiny_set, longer)
+    expected = undisturbed(forks, tiny_set, longer)
     length = time.monotonic() - begun  # on this machine, as busy as it is
-    moments = stream("moments").uniform(0, 1.6 * length / RANDOM_KILLS, RANDOM_KILLS)
-    for moment in moments:
-        process = start(tiny_set, longer)
-        time.sleep(moment)
-        process.kill()
-        assert process.wait() == -KILLED, "the run ended before it could be killed"
-    assert list(Path(".resume").glob("*/state.safetensors")), "no kill came after a saved epoch"
-    assert start(tiny_set, longer).wait() == 0
+    moments = iter(stream("moments").uniform(0, 1.6 * length / RANDOM_KILLS, 10 * RANDOM_KILLS))
+    kills, resumed = 0, False
+    while kills < RANDOM_KILLS:
+        process = forks(tiny_set, longer)
+        time.sleep(next(moments))
+        process.signal(signal.SIGKILL)
+        if process.wait() == -signal.SIGKILL:
+            kills += 1
+            resumed |= bool(list(Path(".resume").glob("*/state.safetensors")))
+        else:
+            assert process.wait() == 0
+            assert outputs() == expected
+            forget_outputs()
+    assert resumed, "no kill came after a saved epoch"
+    assert forks(tiny_set, longer).wait() == 0
     assert outputs() == expected
 
 
-def test_a_full_disk_is_said_and_costs_nothing(tiny_set: Set, recipe: TrainParams) -> None:
-    full = start(tiny_set, recipe, "--room", str(8 << 20))
-    _, said = full.communicate()
-    assert full.returncode == 2
+def test_a_full_disk_is_said_and_costs_nothing(
+    tiny_set: Set, recipe: TrainParams, forks: Forks
+) -> None:
+    full = forks(tiny_set, recipe, "--room", str(8 << 20))
+    assert full.wait() == 2
+    said = full.said()
     assert said.count("error: no room to write") == 1
     assert "Traceback" not in said
     assert not Path("b").exists()
     assert not list(Path(".resume").rglob("*.part"))
-    assert start(tiny_set, recipe).wait() == 0
+    assert forks(tiny_set, recipe).wait() == 0

@@ -16,7 +16,7 @@ from reidpipe.params import LoadingParams, TrainParams
 from reidpipe.training import loop, position, resume
 from reidpipe.training.run import ONE_PROCESS, Run, train
 from tests.training.dying import KilledError, die_in_step, save_every_step
-from tests.training.process import start
+from tests.training.process import Forks, start
 
 OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
 Set = tuple[Path, Path]
@@ -170,19 +170,18 @@ def test_another_configuration_data_set_or_code_never_resumes(
 
 
 def test_a_second_writer_is_refused_while_the_first_lives(
-    tiny_set: Set, recipe: TrainParams
+    tiny_set: Set, recipe: TrainParams, forks: Forks
 ) -> None:
     """And is let in as soon as it is dead, though its workers live a few seconds longer."""
     longer = recipe.model_copy(update={"epochs": 50})
-    first = start(tiny_set, longer, "--workers=2")
+    first = forks(tiny_set, longer, "--workers=2")
     while not list(Path(".resume").glob("*/state.safetensors")):
         assert first.poll() is None
         time.sleep(0.01)
-    second = start(tiny_set, longer)
-    _, said = second.communicate(timeout=60)
-    assert second.returncode == 2
-    assert f"process {first.pid} holds the lock" in said
-    first.kill()
+    second = forks(tiny_set, longer)
+    assert second.wait() == 2
+    assert f"process {first.pid} holds the lock" in second.said()
+    first.signal(signal.SIGKILL)
     first.wait()
     (folder,) = Path(".resume").iterdir()
     with resume.State(folder.name) as state:
@@ -204,21 +203,27 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path, number: signal.Signals, workers: int
+    tiny_set: Set,
+    recipe: TrainParams,
+    forks: Forks,
+    tmp_path: Path,
+    *,
+    number: signal.Signals,
+    workers: int,
 ) -> None:
     """Sent to the whole group of processes, as a terminal sends it."""
     longer = recipe.model_copy(update={"epochs": 8})
-    process = start(tiny_set, longer, f"--workers={workers}")
+    process = forks(tiny_set, longer, f"--workers={workers}")
     while not list(Path(".resume").glob("*/state.safetensors")):
         assert process.poll() is None
         time.sleep(0.01)
-    os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+    process.signal(number, group=True)
+    assert process.wait() == 128 + number
+    said = process.said()
     assert f"{number.name}: the state is saved" in said
     assert "Traceback" not in said
     assert not Path("b").exists()
-    assert start(tiny_set, longer).wait() == 0
+    assert forks(tiny_set, longer).wait() == 0
     assert digest(Path("b/model.safetensors")) + digest(Path("b/history.csv")) == go(
         tiny_set, longer, tmp_path / "a"
     )
