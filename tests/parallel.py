@@ -24,6 +24,22 @@ def one_thread_each() -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def older_instructions() -> None:
+    """Those of the embedded profile, before the first test computes: later they are refused.
+
+    MKL excepted, for good: it reads its variable at its first product. Its compatible kernels,
+    which the profile takes, let a product depend on its place (docs/reproducibility.md), and the
+    tests of distances are about its own.
+    """
+    import torch  # noqa: PLC0415
+
+    from reidpipe.runtime import machine  # noqa: PLC0415
+
+    machine.pin("avx2")
+    os.environ.pop("MKL_CBWR", None)
+    _ = torch.ones(2, 2) @ torch.ones(2, 2)
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """A process a core, as far as the memory reaches."""
     room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEMORY
