@@ -2,10 +2,11 @@
 
 The differences of all runs that changed are drawn again and again as they would be if nothing had
 changed but chance: queries are resampled (the paired bootstrap), and the noise of training is added
-as the seeds show it. One factor then widens every interval so far that in all but a small share of
-these draws *no* run and no metric lies beyond its own: the number of runs and metrics is paid for
-(the single-step max-T of Westfall and Young, 1993). The mean over all runs is one more run among
-them: it sees small losses that many runs share.
+as the seeds show it. One factor then widens the intervals of all runs so far that in all but a
+small share of these draws *no* run and no metric lies beyond its own: the number of runs and
+metrics is paid for (the single-step max-T of Westfall and Young, 1993). The mean over all runs,
+which sees small losses that many runs share, has half of that share and a factor of its own: with
+the others' it would pay for the long tails of single runs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,19 +48,25 @@ class Limits:
 
     error: Mapping[tuple[str, str], float]
     """Standard error of the difference, in percentage points."""
-    factor: float
-    """Standard errors from a difference to the end of its interval."""
+    of_runs: float
+    """Standard errors from a difference to the end of its interval, in a single run."""
+    of_mean: float
+    """The same in the mean over them."""
 
     def interval(self, run: str, metric: str, difference: float) -> tuple[float, float] | None:
         """Around a difference; None where nothing is known of chance."""
         error = self.error.get((run, metric), 0.0)
         if error == 0:
             return None
-        return difference - self.factor * error, difference + self.factor * error
+        reach = self._factor(run) * error
+        return difference - reach, difference + reach
 
     def visible(self, run: str, metric: str) -> float:
         """The loss that is a regression in nine of ten, in percentage points."""
-        return (self.factor + _POWER) * self.error.get((run, metric), 0.0)
+        return (self._factor(run) + _POWER) * self.error.get((run, metric), 0.0)
+
+    def _factor(self, run: str) -> float:
+        return self.of_mean if run == ALL else self.of_runs
 
 
 def differences(changes: Sequence[Change]) -> dict[tuple[str, str], float]:
@@ -80,20 +87,31 @@ def limits(
         false_alarms: share of equal pairs in which some difference may lie beyond its interval.
     """
     if not any(change.difference for change in changes):
-        return Limits({}, 0.0)
+        return Limits({}, 0.0, 0.0)
     draws = {change.run: _draws(change, noise, params) for change in changes}
     columns = {
         (change.run, metric): draws[change.run][:, METRICS.index(metric)]
         for change in changes
         for metric in change.difference
     }
-    columns |= _means(columns, changes)
+    means = _means(columns, changes)
+    share = false_alarms / 2 if means else false_alarms
+    runs, mean = (_error_and_factor(part, share) for part in (columns, means))
+    return Limits(runs[0] | mean[0], runs[1], mean[1])
+
+
+def _error_and_factor(
+    columns: Mapping[tuple[str, str], Floats], share: float
+) -> tuple[dict[tuple[str, str], float], float]:
+    """Standard errors of draws, and the factor beyond which any of them lies in `share` of all."""
+    if not columns:
+        return {}, 0.0
     drawn = np.stack([*columns.values()], axis=1)
     error = drawn.std(axis=0)
     error[error < _NONE] = 0
     ratio = np.divide(-drawn, error, out=np.zeros_like(drawn), where=error > 0)
-    factor = float(np.quantile(ratio.max(axis=1), 1 - false_alarms))
-    return Limits(dict(zip(columns, error.tolist(), strict=True)), factor)
+    factor = float(np.quantile(ratio.max(axis=1), 1 - share))
+    return dict(zip(columns, error.tolist(), strict=True)), factor
 
 
 def verdict(

@@ -62,7 +62,8 @@ def test_the_mean_sees_what_no_single_run_can() -> None:
 def test_more_runs_and_metrics_are_paid_for() -> None:
     one = limits(pair(0)[:1], NOISE, BOOTSTRAP, 0.05)
     all_of_them = limits(pair(0), NOISE, BOOTSTRAP, 0.05)
-    assert one.factor < all_of_them.factor
+    assert one.of_runs < all_of_them.of_runs
+    assert 0 < all_of_them.of_mean < all_of_them.of_runs
     assert ALL not in {run for run, _ in one.error}
 
 
