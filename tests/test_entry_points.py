@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from reidpipe import checkpoint
 from reidpipe.cli import app
 from reidpipe.data import packing, splitting, synthetic
-from reidpipe.params import SyntheticSource
+from reidpipe.params import SyntheticSource, load
+from reidpipe.reporting.experiment import load_runs
+from reidpipe.seeds import training
 from tests.first_operation import SET, first_operation
 from tests.pipeline.imports import reachable
 from tests.trained import photograph, trained
@@ -40,10 +42,10 @@ COMMANDS = {
 }
 ELSEWHERE = {
     "report": "tests/reporting/test_report.py",
-    "check": "tests/test_check.py",
+    "seeds": "tests/test_entry_points.py",
     "compare": "tests/test_cli.py",
 }
-"""Where a repository is at hand that they can run in."""
+"""Where they are tried, for they need more than `workspace` has."""
 
 
 def reaches_torch(script: Path) -> bool:
@@ -98,6 +100,15 @@ def test_stages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [name, *STAGES[name]])
     with first_operation(monkeypatch) as found:
         runpy.run_path(str(ROOT / f"stages/{name}.py"), run_name="__main__")
+    assert found[0] == SET
+
+
+def test_seeds_that_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the command trains them, once it has asked DVC what is current."""
+    checked = load()
+    run = load_runs(Path("dvc.yaml"), checked)[RUN]
+    with first_operation(monkeypatch) as found:
+        training._scores(RUN, run, 1, checked)
     assert found[0] == SET
 
 

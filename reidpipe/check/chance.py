@@ -55,10 +55,9 @@ class Limits:
 
     def interval(self, run: str, metric: str, difference: float) -> tuple[float, float] | None:
         """Around a difference; None where nothing is known of chance."""
-        error = self.error.get((run, metric), 0.0)
-        if error == 0:
+        if (run, metric) not in self.error:
             return None
-        reach = self._factor(run) * error
+        reach = self._factor(run) * self.error[run, metric]
         return difference - reach, difference + reach
 
     def visible(self, run: str, metric: str) -> float:
@@ -86,15 +85,16 @@ def limits(
         params: samples and seed of the bootstrap.
         false_alarms: share of equal pairs in which some difference may lie beyond its interval.
     """
-    if not any(change.difference for change in changes):
-        return Limits({}, 0.0, 0.0)
     draws = {change.run: _draws(change, noise, params) for change in changes}
     columns = {
-        (change.run, metric): draws[change.run][:, METRICS.index(metric)]
+        (change.run, metric): drawn[:, METRICS.index(metric)]
         for change in changes
         for metric in change.difference
+        if (drawn := draws[change.run]) is not None
     }
-    means = _means(columns, changes)
+    # A mean is judged where something is known of every run in it.
+    known = all(drawn is not None for drawn in draws.values())
+    means = _means(columns, changes) if known else {}
     share = false_alarms / 2 if means else false_alarms
     runs, mean = (_error_and_factor(part, share) for part in (columns, means))
     return Limits(runs[0] | mean[0], runs[1], mean[1])
@@ -133,16 +133,14 @@ def _means(values: Mapping[tuple[str, str], Any], changes: Sequence[Change]) -> 
     }
 
 
-def _draws(change: Change, noise: Noise, params: BootstrapParams) -> Floats:
-    """Differences of METRICS that chance alone would make, samples x M; 0 where none is known."""
-    drawn = np.zeros((params.samples, len(METRICS)))
-    with_queries = change.old is None or change.new is None
+def _draws(change: Change, noise: Noise, params: BootstrapParams) -> Floats | None:
+    """Differences of METRICS that chance alone would make, samples x M; None if none is known."""
+    parts = []
+    scores = change.old is not None and change.new is not None
     if change.old is not None and change.new is not None:
-        differences = change.new.matrix() - change.old.matrix()
-        drawn += bootstrap.means(differences, params.samples, params.seed) - differences.mean(
-            axis=0
-        )
+        found = change.new.matrix() - change.old.matrix()
+        parts.append(bootstrap.means(found, params.samples, params.seed) - found.mean(axis=0))
     spread = noise.of(change.run)
     if spread and change.retrained:
-        drawn += spread.draws(params.samples, change.run, with_queries=with_queries)
-    return drawn
+        parts.append(spread.draws(params.samples, change.run, with_queries=not scores))
+    return np.sum(parts, axis=0) if parts else None

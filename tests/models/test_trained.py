@@ -9,6 +9,7 @@ from torch import Tensor
 
 from reidpipe import checkpoint
 from reidpipe.errors import UserError
+from reidpipe.models.initial import initialise, torch_stream
 from reidpipe.models.reid import ReID
 from reidpipe.models.trained import load
 from reidpipe.params import CircleParams
@@ -26,6 +27,7 @@ def parts() -> tuple[dict[str, Tensor], dict[str, Any]]:
         circle=CircleParams(),
         num_classes=2,
     )
+    initialise(model, torch_stream(0, "weights"))
     return model.state_dict(), {**model.about(), "image_size": (32, 16), "run": "mine"}
 
 
