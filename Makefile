@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help tables test slow coverage check bench images lock clean
 
 FAST := not slow and not browser
-# A process a core, a thread each (tests/parallel.py).
+# One process per core, one thread per process (tests/parallel.py).
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 # .ci/run adds those of the report's page, for which it installs a browser.
 LONG := slow

@@ -11,7 +11,8 @@ alarm. Then eight slips are planted, one at a time, as small as they happen in p
 trained with ten other seeds and judged against trainings without it. A run that a slip cannot reach
 is left as it was, as `dvc repro` would leave it.
 
-Prints a JSON line per slip, and one for the false alarms. What is trained is kept in .resume/gate,
+Prints a JSON line for equal pairs (each seed with the next, then all with all), one per slip, and
+the losses that can be seen. What is trained is kept in .resume/gate,
 so that a stopped study goes on; delete the folder after a change of the training.
 """
 
@@ -36,7 +37,7 @@ from torch import Tensor
 
 from reidpipe import params
 from reidpipe.check.chance import ALL, Change, differences, limits, verdict
-from reidpipe.check.noise import Noise, noise
+from reidpipe.check.noise import Noise, in_workspace, noise
 from reidpipe.data.records import read as read_manifest
 from reidpipe.data.transforms import augment
 from reidpipe.evaluation import evaluate
@@ -248,7 +249,7 @@ def judged(slip: str, pairs: Iterable[Pair], checked: Params, scatter: Noise) ->
 
 
 def judge() -> None:
-    checked, scatter = params.load(profile="embedded"), noise("embedded")
+    checked, scatter = params.load(profile="embedded"), noise(in_workspace(), "embedded")
     neighbours = [(seed, REPLAYS[index - 1]) for index, seed in enumerate(REPLAYS)]
     everyone = list(permutations(REPLAYS, 2))
     for name, pairs in (("none", neighbours), ("none, all pairs", everyone)):

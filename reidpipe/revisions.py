@@ -65,6 +65,17 @@ def show(revision: str, path: str) -> bytes:
     return result.stdout
 
 
+def has(revision: str, path: str) -> bool:
+    """Whether git tracks a file or folder in `revision`."""
+    return git("cat-file", "-e", f"{revision}:./{path}").returncode == 0
+
+
+def names(revision: str, folder: str) -> list[str]:
+    """Paths of the files in a folder, sorted, as they are in `revision`."""
+    found = git("ls-tree", "--name-only", "-z", f"{revision}:./{folder}").stdout.decode()
+    return sorted(f"{folder}/{name}" for name in found.split("\0") if name)
+
+
 def lock(revision: str = "") -> dict[str, Any]:
     """The stages of dvc.lock by name, of a revision or, without one, of the workspace.
 
@@ -74,7 +85,7 @@ def lock(revision: str = "") -> dict[str, Any]:
     where = f"{revision}:{LOCK}" if revision else LOCK
     try:
         content = show(revision, LOCK) if revision else Path(LOCK).read_bytes()
-        stages: dict[str, Any] = yaml.load(content, Loader=_LOADER)["stages"]  # noqa: S506
+        stages: dict[str, Any] = yaml.load(content, Loader=_LOADER)["stages"] or {}  # noqa: S506
     except (yaml.YAMLError, KeyError, TypeError, FileNotFoundError) as error:
         raise UserError(
             "the lock cannot be read", where=where, found=error, fix="dvc repro writes it"
@@ -90,9 +101,9 @@ def made(stages: dict[str, Any], path: str) -> str:
 
 def networks(stages: dict[str, Any]) -> dict[str, str]:
     """MD5 of the network of every run by a lock."""
-    paths = (out["path"] for stage in stages.values() for out in stage.get("outs", []))
-    found = [path for path in paths if PurePosixPath(path).match("runs/*/model.safetensors")]
-    return {PurePosixPath(path).parent.name: made(stages, path) for path in found}
+    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    found = [(PurePosixPath(out["path"]), str(out.get("md5", ""))) for out in outs]
+    return {p.parent.name: md5 for p, md5 in found if p.match("runs/*/model.safetensors")}
 
 
 def cached(revision: str, path: str) -> Path:
@@ -125,6 +136,6 @@ def scores(revision: str, run: str) -> Queries:
         UserError: neither is there.
     """
     path = f"{queries.FOLDER.as_posix()}/{run}.csv"
-    if git("cat-file", "-e", f"{revision}:./{path}").returncode == 0:
+    if has(revision, path):
         return queries.parse(show(revision, path), f"{revision}:{path}")
     return ranking_file.read_queries(cached(revision, f"runs/{run}/ranking.npz"))

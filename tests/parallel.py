@@ -1,6 +1,6 @@
 """Tests in several processes (pytest-xdist): how many, who runs what, and what they share.
 
-A process takes a whole file, for fixtures of a module are made once a process. `xdist_group` on a
+A process takes a whole file, for fixtures of a module are made once per process. `xdist_group` on a
 test or a file makes another portion of it. What takes long starts first, or one process would run
 it alone at the end.
 """
@@ -15,7 +15,7 @@ import pytest
 
 WORKER = "PYTEST_XDIST_WORKER"
 MEMORY = 3 << 30
-"""Bytes a process, with those that it starts; the largest held 2 GB."""
+"""Bytes per process, with those that it starts; the largest held 2 GB."""
 
 
 def one_thread_each() -> None:
@@ -41,7 +41,7 @@ def older_instructions() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """A process a core, as far as the memory reaches."""
+    """One process per core, as far as the memory reaches."""
     room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEMORY
     return max(1, min(os.cpu_count() or 1, room))
 

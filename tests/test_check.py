@@ -143,6 +143,7 @@ def dvc_here(*arguments: str) -> str:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reidpipe.dvc_process.dvc", dvc_here)
+    monkeypatch.delenv("CHECK_AGAINST", raising=False)  # of the CI run that this is part of
 
 
 @pytest.fixture(autouse=True)
@@ -413,7 +414,14 @@ def test_other_data_can_be_accepted_by_their_counts() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "run: one", "- {run: one}", "- {run: one, metric: m, from: .nan, to: 1, reason: r}"],
+    [
+        "{",
+        "run: one",
+        "- {run: one}",
+        "- {run: one, metric: m, from: .nan, to: 1, reason: r}",
+        "- {run: one, metric: mAP, from: 38.0, to: {mAP: 36.0}, reason: r}",
+        "- {run: one, metric: data, from: 38.0, to: 36.0, reason: r}",
+    ],
 )
 def test_a_broken_list_of_acceptances_is_named(text: str) -> None:
     accept(text)
@@ -526,3 +534,62 @@ def test_bytes_are_a_line_of_their_own() -> None:
     assert "git restore . && dvc checkout" in shown.stdout
     Path("dvc.lock").write_text(LOCK.replace("stages.train", "stages.other"))
     assert "other inputs" in outcome().reproduced
+
+
+def test_what_a_run_lost_is_said_also_where_another_metric_is_no_number() -> None:
+    without_scores()
+    changed(mINP=float("nan"), rank1=20.0)
+    found = outcome()
+    assert found.status == 1
+    assert [row.metric for row in found.of("regression")] == ["rank1"]
+    assert [row.metric for row in found.of("incomparable")] == ["mINP"]
+
+
+def test_a_metric_that_the_code_begins_to_write_is_no_obstacle() -> None:
+    for name in ("one", "two"):
+        path = Path(f"reports/metrics/{name}.json")
+        write(path, {**json.loads(path.read_text()), "another": 1.0})
+    assert outcome().status == 0
+
+
+def test_accepted_steps_follow_each_other_and_hide_nothing_else() -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    without_scores()
+    accept(
+        f"- {{run: one, metric: mAP, from: {old - 3:.2f}, to: {old - 5:.2f}, reason: second}}\n"
+        f"- {{run: one, metric: mAP, from: {old:.2f}, to: {old - 3:.2f}, reason: first}}\n"
+    )
+    changed(mAP=old - 5)
+    (row,) = outcome().of("accepted")
+    assert row.reason == "first; second"
+    results("one", PRECISION)
+    assert {row.verdict for row in outcome().rows} == {"ok"}  # nothing was lost
+
+
+def test_an_acceptance_that_the_base_has_already_is_spent() -> None:
+    old = json.loads(RUN_ONE.read_text())["mAP"]
+    without_scores()
+    accept(f"- {{run: one, metric: mAP, from: {old:.2f}, to: {old - 3:.2f}, reason: repeats}}")
+    commit("accepted once")
+    changed(mAP=old - 3)
+    assert outcome().status == 1
+
+
+def test_noise_is_that_of_the_base_where_it_has_seeds() -> None:
+    """A slip that makes training unstable brings seeds that would excuse it."""
+    seeds.write(Path("reports/seeds/one.csv"), scattered(spread=0.001))
+    commit("seeds")
+    Path("dvc.lock").write_text(LOCK.replace("aaaa", "cccc"))
+    results("one", PRECISION - 0.05)
+    seeds.write(Path("reports/seeds/one.csv"), scattered(spread=0.3))
+    assert outcome().status == 1
+
+
+def test_a_repository_without_a_lock_is_judged_all_the_same() -> None:
+    Path("dvc.lock").unlink()
+    commit("no lock")
+    without_scores()
+    changed(mAP=40.0)
+    found = outcome()
+    assert found.status == 1
+    assert "lock" in found.reproduced

@@ -3,19 +3,27 @@
     - {run: market1501-ours, metric: mAP, from: 38.18, to: 36.59, reason: repeats look new}
     - {run: market1501-ours, metric: data, from: {num_query: 255}, to: {num_query: 300}, reason: R}
 
-An entry holds for the one step that it names, from the old value to the new. It is committed with
-the change and can stay: it does not fit any later one.
+An entry holds for the one step that it names, from the old value to the new, in the change that
+brings it: those that the base of a comparison has already are not looked at.
 """
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from reidpipe.errors import UserError
+from reidpipe.revisions import has, show
 
 FILE = Path("reports/accepted.yaml")
 DATA = "data"
@@ -39,18 +47,35 @@ class Accepted(BaseModel):
     new: Annotated[Value | dict[str, Value], Field(alias="to")]
     reason: Text
 
+    @model_validator(mode="after")
+    def _counts_or_values(self) -> Self:
+        counts = [isinstance(side, dict) for side in (self.old, self.new)]
+        if counts != [self.metric == DATA] * 2:
+            raise ValueError(f"from and to are maps of counts for {DATA}, numbers for all else")
+        return self
 
-def read(path: Path = FILE) -> list[Accepted]:
-    """All entries, none without a file.
+    def __str__(self) -> str:
+        return f"{self.run} {self.metric}, {self.old} to {self.new}"
+
+
+def read(revision: str, path: Path = FILE) -> list[Accepted]:
+    """The entries of the workspace that `revision` does not have, none without a file.
 
     Raises:
         UserError: it is no list of such entries.
     """
     if not path.exists():
         return []
+    known: list[Accepted] = []
+    if has(revision, path.as_posix()):
+        known = _parsed(show(revision, path.as_posix()), f"{revision}:{path}")
+    return [entry for entry in _parsed(path.read_bytes(), path) if entry not in known]
+
+
+def _parsed(content: bytes, path: object) -> list[Accepted]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-        return TypeAdapter(list[Accepted]).validate_python(content)
+        found = yaml.safe_load(content.decode()) or []
+        return TypeAdapter(list[Accepted]).validate_python(found)
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
         raise UserError(
             "the accepted changes cannot be read",
@@ -60,16 +85,17 @@ def read(path: Path = FILE) -> list[Accepted]:
         ) from None
 
 
-def metric(entries: list[Accepted], run: str, name: str, old: float) -> Accepted | None:
-    """The entry for a metric that was `old`."""
-    return next(
-        (
-            entry
-            for entry in entries
-            if (entry.run, entry.metric) == (run, name) and _close(entry.old, old)
-        ),
-        None,
-    )
+def steps(entries: list[Accepted], run: str, name: str, old: float) -> list[Accepted]:
+    """The entries that lead a metric on from `old`, one after the other."""
+    found: list[Accepted] = []
+    for _ in entries:
+        fits = [e for e in entries if (e.run, e.metric) == (run, name) and e not in found]
+        step = next((entry for entry in fits if _close(entry.old, old)), None)
+        if step is None or not isinstance(step.new, float | int):
+            break
+        found.append(step)
+        old = float(step.new)
+    return found
 
 
 def data(

@@ -27,20 +27,31 @@ def base(asked: str) -> str | None:
 
 def _previous() -> str | None:
     """The first parent of the last commit that changed the metrics, shortly."""
-    resolve("HEAD")
-    query = ("log", "-1", "--first-parent", "--format=%H", "HEAD", "--", RESULTS.as_posix())
-    last = git(*query).stdout.decode().strip()
+    head = resolve("HEAD")
+    last = _asked("rev-list", "-1", "--first-parent", head, "--", RESULTS.as_posix())
     if not last:
         return None
-    parent = git("rev-parse", "--verify", "--quiet", "--short", f"{last}^")
-    if parent.returncode == 0:
-        return parent.stdout.decode().strip()
+    _, *parents = _asked("rev-list", "-1", "--parents", last).split()
+    if parents:
+        return _asked("rev-parse", "--short", parents[0])
     if is_shallow():
         raise UserError(
             "this clone is shallow: the commit to compare with is not here",
-            where=f"{last[:7]}^",
+            where=f"the parent of {last[:7]}",
             expected="the last commit whose metrics differ from those of HEAD",
             fix="git fetch --unshallow (in a workflow: fetch-depth: 0), or name a revision: "
             "--against REVISION, or CHECK_AGAINST=REVISION before .ci/run",
         )
     return None
+
+
+def _asked(*arguments: str) -> str:
+    result = git(*arguments)
+    if result.returncode != 0:
+        raise UserError(
+            "git cannot say what to compare with",
+            where=f"git {' '.join(arguments)}",
+            found=result.stderr.decode().strip(),
+            fix="name a revision: --against REVISION, or CHECK_AGAINST=REVISION before .ci/run",
+        )
+    return result.stdout.decode().strip()

@@ -1,4 +1,4 @@
-"""How large a difference chance alone makes: of which people were queried, and of the training.
+"""How large a difference chance alone makes: of which queries there are, and of the training.
 
 The differences of all runs that changed are drawn again and again as they would be if nothing had
 changed but chance: queries are resampled (the paired bootstrap), and the noise of training is added
@@ -11,7 +11,7 @@ the others' it would pay for the long tails of single runs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Limits:
 def differences(changes: Sequence[Change]) -> dict[tuple[str, str], float]:
     """New - old by run and metric, and their means as those of the run ALL, where it is several."""
     found = {(c.run, metric): value for c in changes for metric, value in c.difference.items()}
-    return found | {key: float(value) for key, value in _means(found, changes).items()}
+    return found | _means(found)
 
 
 def limits(
@@ -85,16 +85,14 @@ def limits(
         params: samples and seed of the bootstrap.
         false_alarms: share of equal pairs in which some difference may lie beyond its interval.
     """
-    draws = {change.run: _draws(change, noise, params) for change in changes}
+    drawn = {change.run: _draws(change, noise, params) for change in changes}
     columns = {
-        (change.run, metric): drawn[:, METRICS.index(metric)]
+        (change.run, metric): draws[:, METRICS.index(metric)]
         for change in changes
         for metric in change.difference
-        if (drawn := draws[change.run]) is not None
+        if (draws := drawn[change.run]) is not None
     }
-    # A mean is judged where something is known of every run in it.
-    known = all(drawn is not None for drawn in draws.values())
-    means = _means(columns, changes) if known else {}
+    means = _of_means(changes, noise, params)
     share = false_alarms / 2 if means else false_alarms
     runs, mean = (_error_and_factor(part, share) for part in (columns, means))
     return Limits(runs[0] | mean[0], runs[1], mean[1])
@@ -123,24 +121,52 @@ def verdict(
     return "regression" if high is None or high < 0 else "undecided"
 
 
-def _means(values: Mapping[tuple[str, str], Any], changes: Sequence[Change]) -> dict[Any, Any]:
-    """Over the runs, by metric."""
-    if len(changes) == 1:
-        return {}
-    return {
-        (ALL, metric): np.mean([value for (_, name), value in values.items() if name == metric], 0)
-        for metric in dict.fromkeys(metric for _, metric in values)
-    }
+def _means(values: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    """Over the runs, by metric; none of a single run."""
+    by_metric: dict[str, list[float]] = {}
+    for (_, metric), value in values.items():
+        by_metric.setdefault(metric, []).append(value)
+    return {(ALL, m): float(np.mean(own)) for m, own in by_metric.items() if len(own) > 1}
 
 
 def _draws(change: Change, noise: Noise, params: BootstrapParams) -> Floats | None:
     """Differences of METRICS that chance alone would make, samples x M; None if none is known."""
-    parts = []
-    scores = change.old is not None and change.new is not None
-    if change.old is not None and change.new is not None:
-        found = change.new.matrix() - change.old.matrix()
-        parts.append(bootstrap.means(found, params.samples, params.seed) - found.mean(axis=0))
-    spread = noise.of(change.run)
-    if spread and change.retrained:
-        parts.append(spread.draws(params.samples, change.run, with_queries=not scores))
+    parts = [resampled] if (resampled := _resampled(change, params)) is not None else []
+    scatter = noise.of(change.run)
+    if scatter and change.retrained:
+        whole = resampled is None
+        parts.append(scatter.draws(params.samples, change.run, with_queries=whole))
     return np.sum(parts, axis=0) if parts else None
+
+
+def _resampled(change: Change, params: BootstrapParams) -> Floats | None:
+    if change.old is None or change.new is None:
+        return None
+    found = change.new.matrix() - change.old.matrix()
+    centred: Floats = bootstrap.means(found, params.samples, params.seed) - found.mean(axis=0)
+    return centred
+
+
+def _of_means(
+    changes: Sequence[Change], noise: Noise, params: BootstrapParams
+) -> dict[tuple[str, str], Floats]:
+    """Draws of the means over the runs, where something is known of each of them."""
+    retrained = [change.run for change in changes if change.retrained]
+    scatter = noise.of_mean(retrained)
+    resampled = [_resampled(change, params) for change in changes]
+    found = [draws for draws in resampled if draws is not None]
+    lone = any(
+        draws is None and not change.retrained
+        for draws, change in zip(resampled, changes, strict=True)
+    )
+    if len(changes) == 1 or lone or (retrained and not scatter):
+        return {}
+    drawn = np.zeros((params.samples, len(METRICS)))
+    if found:
+        drawn += np.sum(found, axis=0) / len(changes)
+    if scatter:
+        whole = len(found) < len(changes)
+        training = scatter.draws(params.samples, ALL, with_queries=whole)
+        drawn += training * len(retrained) / len(changes)
+    metrics = dict.fromkeys(metric for change in changes for metric in change.difference)
+    return {(ALL, metric): drawn[:, METRICS.index(metric)] for metric in metrics}

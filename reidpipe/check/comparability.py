@@ -78,8 +78,8 @@ def _reason(pair: Pair, revision: str) -> str:
     ]
     if wrong:
         return f"not a finite number in {' and '.join(wrong)}"
-    if isinstance(pair.new, str) != isinstance(pair.old, str):
-        return "a number on one side, text on the other"
+    if any(isinstance(value, str) for value in sides.values()):
+        return "text where a number is expected"
     return "other data" if pair.metric in SAME and pair.new != pair.old else ""
 
 

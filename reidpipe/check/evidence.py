@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from reidpipe import revisions
 from reidpipe.check.chance import Change
+from reidpipe.check.noise import in_workspace
 from reidpipe.errors import UserError
-from reidpipe.formats import queries
+from reidpipe.formats import queries, seeds
 from reidpipe.formats.queries import METRICS, Queries
+from reidpipe.formats.seeds import Seeds
+from reidpipe.revisions import names, show
 
 _ROUNDING = 1e-3
 """Percentage points, between a metric and the mean of scores of six decimals."""
@@ -64,6 +68,26 @@ def _belongs(scores: Queries, metrics: Mapping[str, float]) -> bool:
         for name, value in metrics.items()
         if name in found
     )
+
+
+def seed_tables(revision: str) -> dict[str, Seeds]:
+    """The tables of seeds by run: those of `revision`, by which nobody who changes it is judge.
+
+    Those of the workspace where it has none.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    folder = seeds.FOLDER.as_posix()
+    found = {
+        path: show(revision, path) for path in names(revision, folder) if path.endswith(".csv")
+    }
+    tables = {
+        PurePosixPath(path).stem: seeds.parse(content, f"{revision}:{path}")
+        for path, content in found.items()
+        if seeds.is_table(content)
+    }
+    return tables or in_workspace()
 
 
 def same_networks(revision: str) -> set[str]:

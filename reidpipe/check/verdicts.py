@@ -23,6 +23,7 @@ from reidpipe.params import Params
 from reidpipe.revisions import resolve
 
 _SHOWN = "mAP"
+_UNREADABLE = "missing, not JSON or without a number in the workspace"
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,19 @@ class Judged:
     file: str
     values: Mapping[str, tuple[float, float]]
     """Old and new, by metric."""
-    meant: Mapping[str, Accepted]
-    """By metric."""
+    meant: Mapping[str, list[Accepted]]
+    """Steps that were accepted, by metric."""
 
     @property
     def changed(self) -> bool:
         return any(old != new for old, new in self.values.values())
 
     def difference(self, metric: str) -> float:
-        """New - old in percentage points, or - what was accepted."""
+        """New - old in percentage points; of a loss, what goes beyond the accepted one."""
         old, new = self.values[metric]
-        entry = self.meant.get(metric)
-        return new - (float(entry.new) if entry else old)  # type: ignore[arg-type] # data's alone
+        steps = self.meant.get(metric, [])
+        lowest = float(steps[-1].new) if steps else old  # type: ignore[arg-type] # no step of data
+        return new - min(old, max(lowest, new))
 
 
 def check(revision: str | None, params: Params) -> Outcome:
@@ -57,7 +59,8 @@ def check(revision: str | None, params: Params) -> Outcome:
         UserError: there is no such revision, no params.yaml in it, or something cannot be read.
     """
     if revision is None:
-        return Outcome("no earlier results", (), reproduced=str(reproduction()))
+        rows = [Row(file, "incomparable", _UNREADABLE) for file in declared().unreadable]
+        return Outcome("no earlier results", tuple(rows), reproduced=_reproduced())
     resolve(revision)
     rows = list(comparability.other_profile(revision, params.profile))
     if rows:
@@ -71,6 +74,7 @@ def _weighed(revision: str, rows: list[Row], judged: Sequence[Judged], params: P
     same = evidence.same_networks(revision)
     changed = {name_of(one.file): one for one in judged if is_run(one.file) and one.changed}
     changes: list[Change] = []
+    wrong: set[str] = set()
     for run, one in changed.items():
         points = {metric: one.difference(metric) for metric in one.values}
         retrained = run not in same
@@ -78,8 +82,8 @@ def _weighed(revision: str, rows: list[Row], judged: Sequence[Judged], params: P
             changes.append(evidence.change(run, revision, one.values, points, retrained=retrained))
         except UserError as error:
             rows.append(Row(one.file, "incomparable", str(error)))
-    wrong = {row.file for row in rows if row.verdict == "incomparable"}
-    scatter = noise(params.profile)
+            wrong.add(one.file)
+    scatter = noise(evidence.seed_tables(revision), params.profile)
     bootstrap = params.active.evaluate.bootstrap
     bounds = limits(changes, scatter, bootstrap, params.check.false_alarms)
     rows += [
@@ -92,16 +96,23 @@ def _weighed(revision: str, rows: list[Row], judged: Sequence[Judged], params: P
         if metric == _SHOWN and error > 0
     }
     unknown = tuple(found.run for found in changes if found.retrained and not scatter.of(found.run))
-    return Outcome(revision, tuple(rows), visible, unknown, str(reproduction()))
+    return Outcome(revision, tuple(rows), visible, unknown, _reproduced())
+
+
+def _reproduced() -> str:
+    try:
+        return str(reproduction())
+    except UserError as error:
+        return f"reproduced: not known, {error.what}: {error.details.get('where', '')}"
 
 
 def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]:
     """What has no counterpart, and what can be judged."""
     known = declared()
-    reason = "missing, not JSON or without a number in the workspace"
-    rows = [Row(file, "incomparable", reason) for file in known.unreadable]
-    found = [pair for pair in pairs(revision) if pair.file not in known.unreadable]
+    rows = [Row(file, "incomparable", _UNREADABLE) for file in known.unreadable]
     tolerance = params.check.tolerance
+    found = [pair for pair in pairs(revision) if pair.file not in known.unreadable]
+    found = [pair for pair in found if pair.metric not in _come_or_gone(found) - tolerance.keys()]
     metrics = {pair.metric for pair in found}
     if not metrics & tolerance.keys():
         reason = "nothing to compare: no metric has a tolerance"
@@ -109,7 +120,7 @@ def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]
     for metric in sorted(tolerance.keys() - metrics):
         reason = f"no run has this metric; {nearest(metric, metrics)}".rstrip("; ")
         rows.append(Row("params.yaml: check.tolerance", "incomparable", reason, metric))
-    judged, meant = [], accepted.read()
+    judged, meant = [], accepted.read(revision)
     for file, group in groupby(found, key=lambda pair: pair.file):
         own = list(group)
         if is_run(file):
@@ -143,19 +154,33 @@ def _parted(
 
 def _meant(
     file: str, values: Mapping[str, tuple[float, float]], entries: list[Accepted]
-) -> dict[str, Accepted]:
-    found = {m: accepted.metric(entries, name_of(file), m, old) for m, (old, _) in values.items()}
-    return {metric: entry for metric, entry in found.items() if entry}
+) -> dict[str, list[Accepted]]:
+    return {m: accepted.steps(entries, name_of(file), m, old) for m, (old, _) in values.items()}
+
+
+def _come_or_gone(found: Sequence[Pair]) -> set[str]:
+    """Metrics that one side has in no file at all: the code has begun, or ceased, to write them."""
+    both = [{pair.metric for pair in found if side(pair) is not None} for side in (_old, _new)]
+    return both[0] ^ both[1]
+
+
+def _old(pair: Pair) -> object:
+    return pair.old
+
+
+def _new(pair: Pair) -> object:
+    return pair.new
 
 
 def _verdicts(one: Judged, bounds: Limits, params: Params) -> Iterator[Row]:
     for metric, (old, new) in one.values.items():
-        difference, entry = one.difference(metric), one.meant.get(metric)
-        around = bounds.interval(name_of(one.file), metric, difference) or (None, None)
-        found: Verdict = verdict(difference, params.check.tolerance[metric], around[1])
-        reason = entry.reason if entry and new < old else ""
+        difference, steps = one.difference(metric), one.meant.get(metric, [])
+        beyond = bounds.interval(name_of(one.file), metric, difference) or (None, None)
+        found: Verdict = verdict(difference, params.check.tolerance[metric], beyond[1])
+        reason = "; ".join(step.reason for step in steps) if new < old else ""
         if reason and found != "regression":
             found = "accepted"
+        around = bounds.interval(name_of(one.file), metric, new - old) or (None, None)
         yield Row(one.file, found, reason, metric, old, new, *around)
 
 

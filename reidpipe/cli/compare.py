@@ -40,8 +40,12 @@ def scores(name: str) -> "Queries":
         UserError: there are none.
     """
     from reidpipe import revisions
+    from reidpipe.formats import queries
     from reidpipe.formats.ranking import read_queries
 
     if ":" in name:
         return revisions.scores(*name.split(":", 1))
+    path = queries.FOLDER / f"{name}.csv"
+    if path.exists():
+        return queries.parse(path.read_bytes(), path)
     return read_queries(Path("runs", name, "ranking.npz"))

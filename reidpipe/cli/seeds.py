@@ -56,3 +56,4 @@ def _train(runs: list[str], seeds: str) -> None:
         values = {seed: q.percent()["mAP"].mean() for seed, q in read(path).by_seed.items()}
         shown = ", ".join(f"{seed}: {value:.2f}" for seed, value in values.items())
         print(f"{path}: mAP by seed {shown}", flush=True)
+    print("dvc repro takes them into the report's dependencies; commit both")

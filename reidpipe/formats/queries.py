@@ -74,7 +74,7 @@ def parse(content: bytes, where: object) -> Queries:
     try:
         rows = table(content.decode(), HEADER)
         return of_columns(rows, "")
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, csv.Error) as error:
         raise UserError(
             "not a table of scores per query",
             where=where,

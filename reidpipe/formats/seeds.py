@@ -7,6 +7,7 @@ The first line says what they were trained with: the profile, and a hash of ever
 decides a result, the seed aside.
 """
 
+import csv
 import json
 import re
 from collections.abc import Mapping
@@ -52,33 +53,37 @@ def write(path: Path, seeds: Seeds) -> None:
 
 
 def read(path: Path) -> Seeds:
+    """The table in a file; raises what `parse` raises."""
+    return parse(path.read_bytes(), path)
+
+
+def parse(content: bytes, where: object) -> Seeds:
     """What `write` wrote.
 
     Raises:
         UserError: it is something else.
     """
     try:
-        mark, _, text = path.read_text(encoding="utf-8").partition("\n")
+        mark, _, text = content.decode().partition("\n")
         about = json.loads(mark.removeprefix(_MARK))
         header = text.partition("\n")[0].split(",")
         found = [int(match[1]) for name in header if (match := _SEED.match(name))]
         columns = table(text, ["query", *(f"{n}_{seed}" for seed in found for n in SCORES)])
         by_seed = {seed: of_columns(columns, f"_{seed}") for seed in sorted(found)}
         return Seeds(str(about["profile"]), str(about["trained"]), by_seed)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(
             "not a table of seeds",
-            where=path,
+            where=where,
             expected="a line of JSON, then query and ap_S, inp_S, first_S for every seed S",
             found=error,
             fix="delete it; reidpipe seeds --train writes it again",
         ) from None
 
 
-def is_table(path: Path) -> bool:
+def is_table(content: bytes) -> bool:
     """Whether a file of FOLDER is one of these: the others are tables of one metric."""
-    with path.open("rb") as file:
-        return file.read(len(_MARK)) == _MARK.encode()
+    return content.startswith(_MARK.encode())
 
 
 def _query(seeds: Seeds) -> np.ndarray:

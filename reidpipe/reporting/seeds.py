@@ -43,7 +43,7 @@ def seed_tables(folder: Path, results: Mapping[str, Result], seed: int) -> list[
     Raises:
         UserError: a file is not one that `reidpipe seeds` wrote.
     """
-    paths = [path for path in sorted(folder.glob("*.csv")) if not is_table(path)]
+    paths = [path for path in sorted(folder.glob("*.csv")) if not is_table(path.read_bytes())]
     return [_table(path, results, seed) for path in paths]
 
 

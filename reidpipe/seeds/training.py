@@ -26,7 +26,7 @@ from reidpipe.reporting.experiment import Run, load_runs
 
 STAGES = ("train", "extract", "evaluate")
 MOST = 1000
-_PARTS = re.compile(r"(\d+)(?:-(\d+))?")
+_PARTS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 
 
 def numbers(text: str) -> list[int]:
@@ -47,9 +47,7 @@ def numbers(text: str) -> list[int]:
     return sorted({seed for part in ranges for seed in part})
 
 
-def train_missing(
-    names: Sequence[str], wanted: Sequence[int], params: Params, root: Path = Path()
-) -> Iterator[Path]:
+def train_missing(names: Sequence[str], wanted: Sequence[int], params: Params) -> Iterator[Path]:
     """Train what reports/seeds lacks of the runs `names` (all, without any); yield each table.
 
     A table whose trainings had other code, data or parameters is begun anew.
@@ -57,7 +55,7 @@ def train_missing(
     Raises:
         UserError: there is no such run, or the workspace has no current results of it.
     """
-    table = load_runs(root / "dvc.yaml", params)
+    table = load_runs(Path("dvc.yaml"), params)
     train = params.active.train
     if train.devices * train.nodes > 1:
         raise UserError(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reidpipe.check.chance import ALL, Change, differences, limits, verdict
-from reidpipe.check.noise import Noise, spread
+from reidpipe.check.noise import Noise, scatter
 from reidpipe.formats.queries import METRICS, Queries
 from reidpipe.params import BootstrapParams
 from tests.check.trainings import table, training
@@ -12,8 +12,8 @@ from tests.check.trainings import table, training
 BOOTSTRAP = BootstrapParams(samples=400)
 RUNS = ("a", "b", "c")
 JUDGED = ("rank1", "mAP")
-NOISE = Noise({run: spread(table(run, range(100)).matrix()) for run in RUNS}, None)
-UNKNOWN = Noise({}, None)
+NOISE = Noise({run: scatter(table(run, range(100)).matrix()) for run in RUNS}, None, {})
+UNKNOWN = Noise({}, None, {})
 
 
 def change(run: str, old: Queries, new: Queries, *, retrained: bool = True) -> Change:

@@ -81,7 +81,7 @@ def test_seeds_survive_their_file(tmp_path: Path) -> None:
     assert (found.profile, found.trained, list(found.by_seed)) == ("embedded", "abc", [2, 10])
     np.testing.assert_array_equal(found.by_seed[10].first_match, [1, 2])
     assert found.matrix().shape == (2, 2, len(METRICS))
-    assert seeds.is_table(path)
+    assert seeds.is_table(path.read_bytes())
 
 
 @pytest.mark.parametrize(
