@@ -35,12 +35,22 @@ def resolve(revision: str) -> str:
             "there is no such revision here",
             where=revision,
             found=result.stderr.decode().strip(),
-            fix=f"{_FULL_CLONE if is_shallow() else 'git fetch'}, or one that `git log` lists",
+            fix=_way_on(result, "git fetch, or a revision that `git log` lists"),
         )
     return result.stdout.decode().strip()
 
 
 _FULL_CLONE = "this clone is shallow: git fetch --unshallow (in a workflow: fetch-depth: 0)"
+
+
+def _way_on(result: subprocess.CompletedProcess[bytes], otherwise: str) -> str:
+    """What to do after a git command that failed."""
+    said = result.stderr.decode()
+    if "not a git repository" in said:
+        return "run it in a clone of the repository"
+    if "dubious ownership" in said:
+        return "the repository is another user's: git says above how to trust it"
+    return _FULL_CLONE if is_shallow() else otherwise
 
 
 def is_shallow() -> bool:
@@ -60,7 +70,7 @@ def show(revision: str, path: str) -> bytes:
             "a file of another revision cannot be read",
             where=f"{revision}:{path}",
             found=result.stderr.decode().strip(),
-            fix=_FULL_CLONE if is_shallow() else "name a revision that `git log` lists",
+            fix=_way_on(result, "name a revision and a file that it has; run from the root"),
         )
     return result.stdout
 

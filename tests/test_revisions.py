@@ -81,3 +81,13 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "shared") in str(caught.value)
     with pytest.raises(UserError, match="no such revision"):
         revisions.resolve("elsewhere")
+
+
+def test_outside_of_a_repository_nobody_is_told_to_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for ask in (lambda: revisions.resolve("HEAD"), lambda: revisions.show("HEAD", "dvc.lock")):
+        with pytest.raises(UserError) as caught:
+            ask()
+        assert caught.value.details["fix"] == "run it in a clone of the repository"
