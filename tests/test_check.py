@@ -552,6 +552,15 @@ def test_a_metric_that_the_code_begins_to_write_is_no_obstacle() -> None:
     assert outcome().status == 0
 
 
+def test_counts_of_the_data_that_the_code_ceases_to_write_are_missed() -> None:
+    for name in ("one", "two"):
+        path = Path(f"reports/metrics/{name}.json")
+        content = json.loads(path.read_text())
+        del content["num_query"]
+        write(path, content)
+    assert outcome().status == 2
+
+
 def test_accepted_steps_follow_each_other_and_hide_nothing_else() -> None:
     old = json.loads(RUN_ONE.read_text())["mAP"]
     without_scores()

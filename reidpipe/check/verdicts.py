@@ -112,7 +112,8 @@ def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]
     rows = [Row(file, "incomparable", _UNREADABLE) for file in known.unreadable]
     tolerance = params.check.tolerance
     found = [pair for pair in pairs(revision) if pair.file not in known.unreadable]
-    found = [pair for pair in found if pair.metric not in _come_or_gone(found) - tolerance.keys()]
+    of_no_account = _come_or_gone(found) - tolerance.keys() - {*comparability.SAME}
+    found = [pair for pair in found if pair.metric not in of_no_account]
     metrics = {pair.metric for pair in found}
     if not metrics & tolerance.keys():
         reason = "nothing to compare: no metric has a tolerance"
@@ -160,16 +161,9 @@ def _meant(
 
 def _come_or_gone(found: Sequence[Pair]) -> set[str]:
     """Metrics that one side has in no file at all: the code has begun, or ceased, to write them."""
-    both = [{pair.metric for pair in found if side(pair) is not None} for side in (_old, _new)]
-    return both[0] ^ both[1]
-
-
-def _old(pair: Pair) -> object:
-    return pair.old
-
-
-def _new(pair: Pair) -> object:
-    return pair.new
+    old = {pair.metric for pair in found if pair.old is not None}
+    new = {pair.metric for pair in found if pair.new is not None}
+    return old ^ new
 
 
 def _verdicts(one: Judged, bounds: Limits, params: Params) -> Iterator[Row]:
