@@ -561,6 +561,18 @@ def test_counts_of_the_data_that_the_code_ceases_to_write_are_missed() -> None:
     assert outcome().status == 2
 
 
+def test_text_is_no_obstacle_where_nothing_is_judged_by_it() -> None:
+    """As the layout in the figures of a data set."""
+    changed(layout="market1501")
+    commit("text")
+    assert outcome().status == 0
+    changed(mAP="high")
+    commit("text for a number")
+    found = outcome()
+    assert found.status == 2
+    assert [row.metric for row in found.of("incomparable")] == ["mAP"]
+
+
 def test_accepted_steps_follow_each_other_and_hide_nothing_else() -> None:
     old = json.loads(RUN_ONE.read_text())["mAP"]
     without_scores()

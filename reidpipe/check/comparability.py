@@ -56,16 +56,16 @@ def one_sided(
     return None
 
 
-def broken(pair: Pair, revision: str) -> Row | None:
-    """A row where the two values of a metric cannot be compared."""
-    reason = _reason(pair, revision)
+def broken(pair: Pair, revision: str, *, judged: bool) -> Row | None:
+    """A row where the two values of a metric cannot be compared; `judged` ones must be numbers."""
+    reason = _reason(pair, revision, judged=judged)
     if not reason:
         return None
     old, new = _number(pair.old), _number(pair.new)
     return Row(pair.file, "incomparable", reason, pair.metric, old, new)
 
 
-def _reason(pair: Pair, revision: str) -> str:
+def _reason(pair: Pair, revision: str, *, judged: bool) -> str:
     if pair.new is None:
         return f"missing or null: only {revision} has a value"
     if pair.old is None:
@@ -78,7 +78,8 @@ def _reason(pair: Pair, revision: str) -> str:
     ]
     if wrong:
         return f"not a finite number in {' and '.join(wrong)}"
-    if any(isinstance(value, str) for value in sides.values()):
+    texts = [isinstance(value, str) for value in sides.values()]
+    if any(texts) and (judged or not all(texts)):
         return "text where a number is expected"
     return "other data" if pair.metric in SAME and pair.new != pair.old else ""
 

@@ -6,7 +6,7 @@ zero. Else it is undecided. Where nothing is known of chance, the tolerance alon
 that reports/accepted.yaml names is judged from the value that was accepted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import mean
@@ -130,7 +130,7 @@ def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]
         if row := comparability.one_sided(file, own, revision, known.files):
             rows.append(row)
         else:
-            broken, sound = _parted(file, own, revision, meant)
+            broken, sound = _parted(file, own, revision, meant, tolerance)
             rows += broken
             values = {p.metric: (p.old, p.new) for p in sound if p.metric in tolerance}
             judged.append(Judged(file, values, _meant(file, values, meant)))
@@ -138,10 +138,18 @@ def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]
 
 
 def _parted(
-    file: str, own: Sequence[Pair], revision: str, meant: list[Accepted]
+    file: str,
+    own: Sequence[Pair],
+    revision: str,
+    meant: list[Accepted],
+    tolerance: Collection[str],
 ) -> tuple[list[Row], list[Pair]]:
     """Rows on what cannot be compared, and the pairs that can; none where the data are others."""
-    broken = {pair.metric: row for pair in own if (row := comparability.broken(pair, revision))}
+    broken = {
+        pair.metric: row
+        for pair in own
+        if (row := comparability.broken(pair, revision, judged=pair.metric in tolerance))
+    }
     data = broken.keys() & {*comparability.SAME}
     if not data:
         return [*broken.values()], [pair for pair in own if pair.metric not in broken]
