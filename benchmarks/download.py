@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reidpipe.data import packing
+from reidpipe.datasets import packing
 
 DISTINCT = 200
 CAMERAS = 6
@@ -78,7 +78,7 @@ def write(path: Path, kind: str, images: int) -> None:
 
 
 def names(images: int) -> Iterator[str]:
-    """Half train, a tenth query, the rest gallery; 24 images an identity."""
+    """Half train, a tenth query, the rest gallery; 24 images per identity."""
     for i in range(images):
         test, query = i * 2 >= images, i * 10 >= images * 9
         folder = "query" if query else "bounding_box_test" if test else "bounding_box_train"

@@ -3,7 +3,7 @@
     python benchmarks/evaluate.py                      all of them, a process each
     python benchmarks/evaluate.py evaluate-msmt17      one
 
-Prints one JSON line a benchmark. `seconds` is everything between the features in memory and the
+Prints one JSON line per benchmark. `seconds` is everything between the features in memory and the
 metrics: normalisation, distances, ranking, verification, bootstrap. `matmul_seconds` is the bare
 float32 product of the same queries and gallery in blocks of the same size, in the same process;
 both are the best of `repeats` turns taken alternately. `peak_mb` is the highest resident memory
@@ -18,19 +18,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# After reidpipe, which settles how threads wait: torch reads that once, when it is loaded.
+from reidpipe.runtime.process import settle
+
+settle()
 # isort: split
 import torch
 
-from reidpipe.evaluation import Features, ranked, retrieval, verification
-from reidpipe.metrics.protocol import Labels
-from reidpipe.params import EvaluateParams, RerankParams
+from reidpipe.evaluation.evaluate import ranked, retrieval, verification
+from reidpipe.formats.features import Features
+from reidpipe.formats.settings.evaluation import EvaluateParams
 from reidpipe.runtime import machine
 
 DIMS, LATENT = 2048, 64
 MB = 1 << 20
 PLAIN = EvaluateParams(device="cpu")
-RERANKED = EvaluateParams(device="cpu", rerank=RerankParams())
+RERANKED = EvaluateParams(device="cpu", rerank={})
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def features(size: Size, seed: int = 0) -> Features:
     for first in range(0, count, 4096):
         part = embedding[first : first + 4096]
         part.normal_(std=0.3, generator=source).addmm_(latent[first : first + 4096], turn)
-    return Features(embedding, Labels(pid, camid), size.queries)
+    return Features(embedding, pid, camid, size.queries)
 
 
 def evaluated(data: Features, params: EvaluateParams) -> dict[str, float]:

@@ -15,7 +15,7 @@ from tests.faults.test_broken_archives import CASES
 
 PACK = """
 import json, pathlib, sys, time
-from reidpipe.data import packing
+from reidpipe.datasets import packing
 from reidpipe.errors import UserError
 start = time.perf_counter()
 try:

@@ -22,12 +22,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from reidpipe.data.pictures import decode
-from reidpipe.data.transforms import normalise
+from reidpipe.formats.pictures import decode
+from reidpipe.images.transforms import normalise
+from reidpipe.layers.initial import torch_stream
 from reidpipe.losses.triplet import batch_hard
-from reidpipe.metrics.distance import Distances, Metric, prepare_
-from reidpipe.models.initial import torch_stream
+from reidpipe.metrics.distance import Distances, prepare_
 from reidpipe.runtime import machine
+from reidpipe.runtime.settings import Metric
 from reidpipe.runtime.streams import stream
 
 BATCH, WIDTH, CLASSES, GALLERY = 64, 256, 64, 600

@@ -28,27 +28,29 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-# After reidpipe, which settles how threads wait: torch reads that once, when it is loaded.
+from reidpipe.runtime.process import settle
+
+settle()
 # isort: split
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from reidpipe import params
-from reidpipe.check.chance import ALL, Change, differences, limits, verdict
-from reidpipe.check.noise import Noise, in_workspace, noise
-from reidpipe.data.records import read as read_manifest
-from reidpipe.data.transforms import augment
-from reidpipe.evaluation import evaluate
-from reidpipe.extraction import extract
-from reidpipe.formats import queries
+from reidpipe.commands.check.chance import ALL, Change, differences, limits, verdict
+from reidpipe.commands.check.noise import Noise, in_workspace, noise
+from reidpipe.evaluation.evaluate import evaluate
+from reidpipe.extraction.embeddings import extract
+from reidpipe.formats import params, queries
+from reidpipe.formats.manifest import read as read_manifest
+from reidpipe.formats.params import Params
 from reidpipe.formats.queries import METRICS, Queries
+from reidpipe.formats.settings.training import Recipe, Schedule
+from reidpipe.images.transforms import augment
 from reidpipe.metrics.protocol import Block, Protocol
-from reidpipe.models.reid import ReID
-from reidpipe.params import Params, TrainParams
-from reidpipe.reporting.experiment import load_runs
-from reidpipe.training.run import Run, train
+from reidpipe.plan.resolve import plan
+from reidpipe.systems.ours import Network
+from reidpipe.training.run import train
 from reidpipe.training.schedule import learning_rate
 
 RUNS = tuple(f"market1501-{name}" for name in ("baseline", "tri", "tri-cir", "ours"))
@@ -113,24 +115,24 @@ def junk_stays(self: Protocol, distances: Any) -> Iterator[Block]:
         yield Block(first, distance, row[~junk], column[~junk])
 
 
-def before_the_neck(self: ReID, images: Tensor) -> Tensor:
+def before_the_neck(self: Network, images: Tensor) -> Tensor:
     """Searching takes the feature before the BN neck."""
     return self.feature(images)
 
 
-def too_early(schedule: TrainParams, epoch: int, step: int, steps: int) -> float:
+def too_early(schedule: Schedule, epoch: int, step: int, steps: int) -> float:
     """The learning rate falls after two epochs, not at its milestone."""
     return learning_rate(schedule, epoch, step, steps) * (0.1 if epoch in EARLY else 1)
 
 
 SLIPS = {
     "mining": Slip("reidpipe.losses.triplet._mine", easiest, WITH_TRIPLETS),
-    "a loss left out": Slip("reidpipe.losses.joint.batch_hard", nothing, WITH_TRIPLETS),
-    "labels": Slip("reidpipe.training.run.records.read", shifted),
-    "normalisation": Slip("reidpipe.extraction.normalise", bytes_alone, trains=False),
+    "a loss left out": Slip("reidpipe.systems.ours.batch_hard", nothing, WITH_TRIPLETS),
+    "labels": Slip("reidpipe.training.run.manifest_file.read", shifted),
+    "normalisation": Slip("reidpipe.extraction.embeddings.normalise", bytes_alone, trains=False),
     "augmentation": Slip("reidpipe.training.batches.augment", upside_down),
     "junk": Slip("reidpipe.metrics.protocol.Protocol.blocks", junk_stays, trains=False),
-    "neck": Slip("reidpipe.models.reid.ReID.embed", before_the_neck, trains=False),
+    "neck": Slip("reidpipe.systems.ours.Network.embed", before_the_neck, trains=False),
     "learning rate": Slip("reidpipe.training.loop.learning_rate", too_early),
 }
 
@@ -170,16 +172,16 @@ def work(job: Job) -> None:
     folder = job.scores.with_suffix("")
     if not slip or slip.trains:
         model = job.model if not slip else folder / "model.safetensors"
-        trained(job, checked, model, folder, mistake)
+        trained(job, model, folder, mistake)
     else:
         model = job.model
     one = {"threads": 1}
     with mistake:
         features = folder / "features.safetensors"
-        extract(model, *DATA, checked.embedded.extract.model_copy(update=one), features)
+        extract(model, *DATA, checked.active.extract.model_copy(update=one), features)
         evaluate(
             features,
-            checked.embedded.evaluate.model_copy(update=one),
+            checked.active.evaluate.model_copy(update=one),
             out_metrics=folder / "metrics.json",
             out_cmc=folder / "cmc.csv",
             out_queries=job.scores,
@@ -188,20 +190,20 @@ def work(job: Job) -> None:
     shutil.rmtree(folder)
 
 
-def trained(
-    job: Job, checked: Params, model: Path, folder: Path, mistake: AbstractContextManager[object]
-) -> None:
-    run = load_runs(Path("dvc.yaml"), checked)[job.run].model
+def trained(job: Job, model: Path, folder: Path, mistake: AbstractContextManager[object]) -> None:
+    entry = plan(profile="embedded")["train"][job.run]
     with mistake:
         train(
-            Run(f"{job.run} {job.slip} {job.seed}", run.attention, run.classifier, run.triplet),
-            checked.embedded.train.model_copy(update={"threads": 1}),
+            f"{job.run} {job.slip} {job.seed}",
+            entry["network"],
+            Recipe.model_validate({**entry["recipe"], "threads": 1}),
             job.seed,
             archive=DATA[0],
             manifest=DATA[1],
-            weights=None,
+            start=None,
             model_file=model,
             history_file=folder / "history.csv",
+            code=entry["code"],
         )
 
 

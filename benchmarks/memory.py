@@ -13,25 +13,26 @@ import sys
 STEP = """
 import sys, time
 import torch
-from reidpipe import params
+from reidpipe.formats import params
 from reidpipe.runtime import machine
-from reidpipe.models.reid import on_device
-from reidpipe.training.run import Run, new_model
+from reidpipe.runtime.machine import on_device
+from reidpipe.training.run import new_model
 
-recipe = params.load().embedded.train
+profile = params.load(profile="embedded").active
+recipe = profile.train
 machine.pin(recipe.instructions)
 torch.set_num_threads(2)
 torch.set_flush_denormal(True)
 if sys.argv[2] == "kept":
     machine.keep_freed_memory()
-model = new_model(Run("benchmark", sys.argv[1], "linear", triplet=False), recipe, 64, seed=0)
+model = new_model(profile.network(sys.argv[1], "linear", triplet=False), 64, seed=0)
 model = on_device(model, torch.device("cpu")).train()
 images, labels = torch.randn(64, 3, *recipe.image_size), torch.arange(64)
 images = images.to(memory_format=torch.channels_last)
 for step in range(12):
     if step == 2:
         start = time.perf_counter()
-    torch.nn.functional.cross_entropy(model(images, labels).logits, labels).backward()
+    torch.nn.functional.cross_entropy(model(images)["scores"], labels).backward()
 print(640 / (time.perf_counter() - start))
 """
 

@@ -15,12 +15,12 @@ from collections.abc import Callable
 import torch
 from torch.optim import Adam
 
-from reidpipe import params
-from reidpipe.models.reid import on_device
-from reidpipe.params import TrainParams
+from reidpipe.formats import params
+from reidpipe.formats.params import ProfileParams
 from reidpipe.runtime import machine
-from reidpipe.training.loop import losses
-from reidpipe.training.run import Run, new_model
+from reidpipe.runtime.machine import on_device
+from reidpipe.training import loop
+from reidpipe.training.run import new_model
 
 CLASSES = 751
 SECONDS = 3.0
@@ -28,11 +28,11 @@ GIB = 1 << 30
 
 
 def stepping(
-    attention: str, recipe: TrainParams, device: torch.device, *, compiled: bool = False
+    attention: str, profile: ProfileParams, device: torch.device, *, compiled: bool = False
 ) -> Callable[[], None]:
     """A step of the joint loss with the circle classifier on resident images."""
-    run = Run("benchmark", attention, "circle", triplet=True)
-    model = on_device(new_model(run, recipe, CLASSES, seed=0), device).train()
+    recipe, network = profile.train, profile.network(attention, "circle", triplet=True)
+    model = on_device(new_model(network, CLASSES, seed=0), device).train()
     if compiled:
         model.backbone.compile()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -43,7 +43,7 @@ def stepping(
     labels = torch.arange(size, device=device) // recipe.images
 
     def step() -> None:
-        loss, _ = losses(model, images, labels, recipe, triplet=True)
+        loss, _ = loop.step(model, model, images, labels, recipe.precision)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -79,16 +79,18 @@ def main(chosen: str = "cuda", precision: str = "") -> None:
     if chosen == "cuda" and not torch.cuda.is_available():
         print(json.dumps({"benchmark": "steps", "skipped": "no GPU"}))
         return
-    recipe = params.load().paper.train
-    recipe = recipe.model_copy(update={"precision": precision or recipe.precision})
+    profile = params.load(profile="paper").active
+    recipe = profile.train.model_copy(update={"precision": precision or profile.train.precision})
+    profile = profile.model_copy(update={"train": recipe})
     device = machine.prepare(chosen, recipe.threads, recipe.instructions)
     size = recipe.identities * recipe.images
     for attention in ("none", "se", "eca", "cbam", "nonlocal", "danet"):
-        measure(attention, stepping(attention, recipe, device), size, device)
+        measure(attention, stepping(attention, profile, device), size, device)
     if device.type == "cuda":
-        measure("cbam-compiled", stepping("cbam", recipe, device, compiled=True), size, device)
+        measure("cbam-compiled", stepping("cbam", profile, device, compiled=True), size, device)
         torch.backends.cudnn.allow_tf32 = True
-        exact = recipe.model_copy(update={"precision": "fp32"})
+        full = {"train": recipe.model_copy(update={"precision": "fp32"})}
+        exact = profile.model_copy(update=full)
         measure("cbam-tf32", stepping("cbam", exact, device), size, device)
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/synthetic.py --data market1501 --sheet sheet.png
 
-Prints one JSON line: images, seconds, images_per_s. The sheet has a row a test identity and a
-column a camera: the query, or a grey field where the camera never saw the person.
+Prints one JSON line: images, seconds, images_per_s. The sheet has a row per test identity and a
+column per camera: the query, or a grey field where the camera never saw the person.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reidpipe.data.synthetic import generate
-from reidpipe.data.synthetic.layouts import member
-from reidpipe.data.synthetic.plan import Shot, planned
-from reidpipe.params import SyntheticSource, load
+from reidpipe.formats.params import load
+from reidpipe.formats.settings.data import SyntheticSource
+from reidpipe.synthetic.generation import generate
+from reidpipe.synthetic.layouts import member
+from reidpipe.synthetic.plan import Shot, planned
 
 CELL = (96, 192)
 ROWS = 8
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="write a contact sheet to this PNG")
     parser.add_argument("--subset", default="query", help="of the sheet: train, query, gallery")
     options = parser.parse_args()
-    source = load().embedded.data[options.data]
+    source = load(profile="embedded").source(options.data)
     if not isinstance(source, SyntheticSource):
         parser.error(f"{options.data} is not synthetic")
     with tempfile.TemporaryDirectory() as folder:

@@ -4,8 +4,8 @@
     python benchmarks/train.py train-paper          one
     python benchmarks/train.py train-paper-fp32     in another precision than the profile's
 
-Prints one JSON line a benchmark. `images_per_s` is training (or embedding) from the packed zip, as
-the stages do it. `model_images_per_s` is the same step on tensors that lie on the device, and
+Prints one JSON line per benchmark. `images_per_s` is training (or embedding) from the packed zip,
+as the stages do it. `model_images_per_s` is the same step on tensors that lie on the device, and
 `share` their quotient: 1 where reading and augmenting cost nothing. `speedup` is against the loop
 of the field's code bases: float32 (convolutions in TF32 where a GPU has it, torch's default),
 contiguous tensors, PIL images and transforms one by one, a loader of one worker. The three take
@@ -28,7 +28,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-# After reidpipe, which settles how threads wait: torch reads that once, when it is loaded.
+from reidpipe.runtime.process import settle
+
+settle()
 # isort: split
 import torch
 from torch import Tensor
@@ -36,24 +38,28 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from reidpipe import params
-from reidpipe.data import packing, records, splitting, synthetic
-from reidpipe.data.archive import decode, read
-from reidpipe.data.images import Images
-from reidpipe.data.transforms import MEAN, STD, normalise
-from reidpipe.extraction import embed
+from reidpipe.datasets import splitting
+from reidpipe.datasets.download import synthesised
+from reidpipe.extraction.embeddings import embed
+from reidpipe.formats import manifest as manifest_file
+from reidpipe.formats import params, zips
+from reidpipe.formats.params import Network
+from reidpipe.formats.pictures import decode
+from reidpipe.formats.settings.data import SyntheticSource
+from reidpipe.formats.settings.extraction import ExtractParams
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.images.images import Images
+from reidpipe.images.transforms import MEAN, STD, normalise
+from reidpipe.losses.circle import circle_logits
 from reidpipe.losses.triplet import batch_hard
-from reidpipe.models.reid import ReID, on_device
-from reidpipe.params import ExtractParams, LoadingParams, SyntheticSource, TrainParams
-from reidpipe.params.sections import Precision
 from reidpipe.runtime import machine
-from reidpipe.training.loop import losses
-from reidpipe.training.run import Run, new_model, training_set
+from reidpipe.runtime.machine import on_device
+from reidpipe.runtime.settings import Loading, Precision
+from reidpipe.systems import ours
+from reidpipe.training import loop
+from reidpipe.training.run import new_model, training_set
 
-PEOPLE = SyntheticSource(
-    source="synthetic", layout="market1501", cameras=6, train_ids=64, test_ids=1
-)
-OURS = Run("ours", attention="cbam", classifier="circle", triplet=True)
+PEOPLE = SyntheticSource(layout="market1501", cameras=6, train_ids=64, test_ids=1)
 TURNS, SECONDS = 3, 5.0
 """Of each way, and how long a turn is at least."""
 ROUNDS = 1000
@@ -72,30 +78,34 @@ class Way(NamedTuple):
 def benchmark(name: str) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         archive, manifest = prepared(Path(folder))
-        chosen = params.load()
-        profile = chosen.embedded if name.startswith("train-embedded") else chosen.paper
+        wanted = "embedded" if name.startswith("train-embedded") else "paper"
+        profile = params.load(profile=wanted).active
         how = profile.train
         device = machine.prepare(how.device, how.threads, how.instructions)
         workers = min(8, (os.cpu_count() or 1) // 2) if device.type == "cuda" else 0
         precision = {"precision": asked} if (asked := name.rpartition("-")[2]) in PRECISIONS else {}
         # The run is longer than the benchmark.
-        recipe = profile.train.model_copy(update={**precision, "epochs": 10_000})
+        recipe = how.model_copy(update={**precision, "epochs": 10_000})
+        network = profile.network("cbam", "circle", triplet=True)
         if name.startswith("extract"):
             size = {} if device.type == "cuda" else {"batch_size": 64}
             extract = profile.extract.model_copy(update={**precision, **size})
-            found = extracting(archive, manifest, recipe, extract, device, workers=workers)
+            found = extracting(
+                (archive, manifest), network, recipe, extract, device, workers=workers
+            )
         else:
             plain = name.startswith("train-paper")
-            found = training(archive, manifest, recipe, device, workers=workers, plain=plain)
+            found = training(
+                archive, manifest, network, recipe, device, workers=workers, plain=plain
+            )
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {"benchmark": name, "device": where, **found}
 
 
 def prepared(folder: Path) -> tuple[Path, Path]:
     """Packed synthetic people and their manifest."""
-    raw, archive, manifest = (folder / name for name in ("raw.zip", "packed.zip", "manifest.csv"))
-    synthetic.generate(raw, PEOPLE)
-    packing.pack(raw, archive, PEOPLE.layout)
+    archive, manifest = folder / "packed.zip", folder / "manifest.csv"
+    synthesised(PEOPLE, archive)
     splitting.split(archive, manifest, PEOPLE.layout)
     return archive, manifest
 
@@ -103,15 +113,16 @@ def prepared(folder: Path) -> tuple[Path, Path]:
 def training(
     archive: Path,
     manifest: Path,
-    recipe: TrainParams,
+    network: Network,
+    recipe: Recipe,
     device: torch.device,
     *,
     workers: int,
     plain: bool,
 ) -> dict[str, object]:
-    data = training_set(archive, manifest, recipe, 0, LoadingParams(workers=workers))
-    ours, reference = (new_model(OURS, recipe, data.num_classes, seed=0) for _ in range(2))
-    step = stepping(on_device(ours, device).train(), recipe)
+    data = training_set(archive, manifest, recipe, 0, Loading(workers=workers))
+    mine, reference = (new_model(network, data.num_classes, seed=0) for _ in range(2))
+    step = stepping(on_device(mine, device).train(), recipe)
     size = recipe.identities * recipe.images
     # Started before the networks fill the memory, of which a fork is a copy.
     plain_served = plain_batches(archive, manifest, recipe, augmented=True)
@@ -130,17 +141,18 @@ def training(
 
 
 def extracting(
-    archive: Path,
-    manifest: Path,
-    recipe: TrainParams,
+    data: tuple[Path, Path],
+    network: Network,
+    recipe: Recipe,
     extract: ExtractParams,
     device: torch.device,
     *,
     workers: int,
 ) -> dict[str, object]:
+    archive, manifest = data
     members = training_set(archive, manifest, recipe, seed=0).images.members
-    ours, reference = (new_model(OURS, recipe, 8, seed=0).eval() for _ in range(2))
-    on_device(ours, device)
+    mine, reference = (new_model(network, 8, seed=0).eval() for _ in range(2))
+    on_device(mine, device)
     batches = 40 if device.type == "cuda" else 1
     count = batches * extract.batch_size
     images = Images(archive, list(islice(cycle(members), count)), recipe.image_size, cache_mb=0)
@@ -153,7 +165,7 @@ def extracting(
     @torch.inference_mode()
     def bare() -> None:
         with machine.autocast(device, extract.precision):
-            ours.embed(resident)
+            mine.embed(resident)
 
     @torch.inference_mode()
     def plainly() -> None:
@@ -161,7 +173,7 @@ def extracting(
             reference.embed(next(plain)[0].to(device))
 
     def whole() -> None:
-        embed(ours, images, extract, device, label="images", workers=workers)
+        embed(mine, images, extract, device, label="images", workers=workers)
 
     ways = {
         "images_per_s": Way(whole, count),
@@ -171,13 +183,13 @@ def extracting(
     return {"precision": extract.precision, **quotients(best(ways))}
 
 
-def stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor], None]:
+def stepping(model: ours.Network, recipe: Recipe) -> Callable[[Tensor, Tensor], None]:
     """One step of `fit`."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
 
     def step(images: Tensor, labels: Tensor) -> None:
-        loss, _ = losses(model, images, labels, recipe, triplet=True)
+        loss, _ = loop.step(model, model, images, labels, recipe.precision)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -198,15 +210,13 @@ def habits_of_the_field() -> Iterator[None]:
 class PlainImages(Dataset[tuple[Tensor, int]]):
     """An image at a time, opened, augmented by PIL where it is for training, and made a tensor."""
 
-    def __init__(
-        self, archive: Path, manifest: Path, recipe: TrainParams, *, augmented: bool
-    ) -> None:
-        rows = records.read(manifest).query("subset == 'train'")
+    def __init__(self, archive: Path, manifest: Path, recipe: Recipe, *, augmented: bool) -> None:
+        rows = manifest_file.read(manifest).query("subset == 'train'")
         self.archive, self.members = archive, rows["member"].tolist()
         self.labels = rows["label"].tolist()
         moved = [
             transforms.RandomHorizontalFlip(),
-            transforms.Pad(recipe.augment.pad),
+            transforms.Pad(recipe.augment["pad"]),
             transforms.RandomCrop(recipe.image_size),
         ]
         self.transform = transforms.Compose(
@@ -223,12 +233,12 @@ class PlainImages(Dataset[tuple[Tensor, int]]):
         return len(self.members)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image = decode(read(self.archive, self.members[index]))
+        image = decode(zips.read(self.archive, self.members[index]))
         return self.transform(image), self.labels[index]
 
 
 def plain_batches(
-    archive: Path, manifest: Path, recipe: TrainParams, *, augmented: bool
+    archive: Path, manifest: Path, recipe: Recipe, *, augmented: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """P x K batches, the first images of each identity again and again."""
     data = PlainImages(archive, manifest, recipe, augmented=augmented)
@@ -240,18 +250,19 @@ def plain_batches(
     yield from DataLoader(data, size, sampler=order * ROUNDS, num_workers=1)
 
 
-def plain_stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor], None]:
+def plain_stepping(model: ours.Network, recipe: Recipe) -> Callable[[Tensor, Tensor], None]:
     """The same losses in float32 on contiguous tensors, with an ordinary Adam."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    smoothed = torch.nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    smoothed = torch.nn.CrossEntropyLoss(label_smoothing=model.label_smoothing)
 
     def step(images: Tensor, labels: Tensor) -> None:
         device = model.neck.weight.device
         images, labels = images.to(device), labels.to(device)
         with habits_of_the_field():
-            output = model(images, labels)
-            loss = smoothed(output.logits, labels) + batch_hard(output.feature, labels, margin=0.3)
+            out = model(images)
+            logits = circle_logits(out["scores"], labels, **model.circle)
+            loss = smoothed(logits, labels) + batch_hard(out["feature"], labels, margin=0.3)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -260,7 +271,7 @@ def plain_stepping(model: ReID, recipe: TrainParams) -> Callable[[Tensor, Tensor
 
 
 def best(ways: Mapping[str, Way]) -> dict[str, float]:
-    """Images a second of each way, the best of turns taken one after the other."""
+    """Images per second of each way, the best of turns taken one after the other."""
     for work, _ in ways.values():
         work()
     calls = {name: round(SECONDS / seconds(way.work, 1)) or 1 for name, way in ways.items()}

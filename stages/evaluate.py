@@ -1,20 +1,18 @@
-"""Rank the gallery for every query of one run, and say how sure the figures are."""
+"""Rank the gallery for every query of one run, and say how sure the metrics are."""
 
-import argparse
 from pathlib import Path
 
-from reidpipe import params
 from reidpipe.errors import reported
-from reidpipe.evaluation import evaluate
+from reidpipe.evaluation.evaluate import evaluate
+from reidpipe.formats import plan
+from reidpipe.formats.settings.evaluation import EvaluateParams
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True)
-    run = parser.parse_args().run
+    run, entry = plan.asked("evaluate", __doc__)
     evaluate(
         Path(f"runs/{run}/features.safetensors"),
-        params.load().active.evaluate,
+        EvaluateParams.model_validate(entry["params"]),
         out_metrics=Path(f"reports/metrics/{run}.json"),
         out_cmc=Path(f"reports/cmc/{run}.csv"),
         out_queries=Path(f"reports/queries/{run}.csv"),

@@ -1,27 +1,22 @@
 """Embed the query and gallery images of one run's data set."""
 
-import argparse
 from pathlib import Path
 
-from reidpipe import params
 from reidpipe.errors import reported
-from reidpipe.extraction import extract
+from reidpipe.extraction.embeddings import extract
+from reidpipe.formats import plan
+from reidpipe.formats.settings.extraction import ExtractParams
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--dataset", required=True)
-    args = parser.parse_args()
-    profile = params.load().active
-    folder = Path("runs") / args.run
+    run, entry = plan.asked("extract", __doc__)
     extract(
-        folder / "model.safetensors",
-        Path(f"data/raw/{args.dataset}.zip"),
-        Path(f"data/splits/{args.dataset}.csv"),
-        profile.extract,
-        folder / "features.safetensors",
-        workers=profile.loading.workers,
+        Path(f"runs/{run}/model.safetensors"),
+        Path(f"data/raw/{entry['dataset']}.zip"),
+        Path(f"data/splits/{entry['dataset']}.csv"),
+        ExtractParams.model_validate(entry["params"]),
+        Path(f"runs/{run}/features.safetensors"),
+        workers=plan.entry("loading")["workers"],
     )
 
 

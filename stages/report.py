@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from reidpipe import params
 from reidpipe.errors import reported
+from reidpipe.formats import plan
 from reidpipe.reporting.report import report
 
 
 def main() -> None:
-    report(Path(), params.load())
+    report(Path(), plan.entry("report"))
     print("wrote reports/tables, reports/model_card.md, reports/figures and reports/index.html")
 
 

@@ -1,35 +1,28 @@
-"""Train one run of dvc.yaml."""
+"""Train one run of runs.yaml."""
 
-import argparse
 from pathlib import Path
 
-from reidpipe import params
 from reidpipe.errors import reported
-from reidpipe.training.run import Run, train
-
-INITIAL = Path("reidpipe/models/initial.py")
+from reidpipe.formats import plan
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.runtime.settings import Loading
+from reidpipe.training.run import train
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--start", required=True, type=Path, help="a backbone, or the random rules")
-    parser.add_argument("--attention", required=True)
-    parser.add_argument("--classifier", required=True)
-    parser.add_argument("--triplet", required=True, action=argparse.BooleanOptionalAction)
-    args = parser.parse_args()
-    checked = params.load()
+    run, entry = plan.asked("train", __doc__)
     train(
-        Run(args.run, args.attention, args.classifier, args.triplet),
-        checked.active.train,
-        checked.seed,
-        archive=Path(f"data/raw/{args.dataset}.zip"),
-        manifest=Path(f"data/splits/{args.dataset}.csv"),
-        weights=args.start if args.start != INITIAL else None,
-        model_file=Path(f"runs/{args.run}/model.safetensors"),
-        history_file=Path(f"runs/{args.run}/history.csv"),
-        loading=checked.active.loading,
+        run,
+        entry["network"],
+        Recipe.model_validate(entry["recipe"]),
+        entry["seed"],
+        archive=Path(f"data/raw/{entry['dataset']}.zip"),
+        manifest=Path(f"data/splits/{entry['dataset']}.csv"),
+        start=Path(entry["start"]),
+        model_file=Path(f"runs/{run}/model.safetensors"),
+        history_file=Path(f"runs/{run}/history.csv"),
+        code=entry["code"],
+        loading=Loading.model_validate(plan.entry("loading")),
     )
 
 

@@ -1,16 +1,15 @@
-"""Make the backbone that pre-trained runs start from."""
+"""Make the first weights that runs start from."""
 
 from pathlib import Path
 
-from reidpipe import params
 from reidpipe.errors import reported
-from reidpipe.pretraining import backbone_weights
+from reidpipe.formats import plan
+from reidpipe.training.weights import first_weights
 
 
 def main() -> None:
-    chosen = params.load().active
-    out = Path("data/weights/backbone.safetensors")
-    backbone_weights(chosen.weights, chosen.train, out)
+    role, entry = plan.asked("weights", __doc__)
+    first_weights(entry, Path(f"data/weights/{role}.safetensors"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Before any test imports torch: reidpipe sets how its threads wait, and the instructions."""
 
-import reidpipe as reidpipe  # noqa: PLC0414
+from reidpipe.runtime.process import settle
 from tests.parallel import (
     as_it_was,
     older_instructions,
@@ -10,5 +10,6 @@ from tests.parallel import (
 )
 
 __all__ = ["as_it_was", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+settle()
 one_thread_each()
 older_instructions()

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from reidpipe.cli import app
 from reidpipe.errors import UserError
-from reidpipe.evaluation import write_ranking
-from reidpipe.metrics.ranking import Ranking
+from reidpipe.formats import ranking
+from reidpipe.formats.ranking import Ranking
 from reidpipe.runtime.streams import stream
 from tests.first_operation import first_operation
 
@@ -34,7 +34,7 @@ COMMANDS = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("params.yaml", "dvc.yaml"):
+    for name in ("params.yaml", "runs.yaml", "dvc.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")
@@ -49,7 +49,7 @@ def ranked(path: Path, precision: np.ndarray) -> None:
     lists = np.zeros((count, 1), dtype=np.int64)
     distances = np.zeros((count, 1), dtype=np.float32)
     found = Ranking(np.arange(count), first, precision, precision, lists, distances, count)
-    write_ranking(path, found)
+    ranking.write(path, found)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

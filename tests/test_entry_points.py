@@ -10,31 +10,29 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from reidpipe import checkpoint
 from reidpipe.cli import app
-from reidpipe.data import packing, splitting, synthetic
-from reidpipe.params import SyntheticSource, load
-from reidpipe.reporting.experiment import load_runs
-from reidpipe.seeds import training
+from reidpipe.commands.seeds import training
+from reidpipe.datasets import splitting
+from reidpipe.datasets.download import synthesised
+from reidpipe.formats import weights as checkpoint
+from reidpipe.formats.settings.data import SyntheticSource
+from reidpipe.plan.code import Code
+from reidpipe.plan.resolve import plan, resolve
 from tests.first_operation import SET, first_operation
-from tests.pipeline.imports import reachable
 from tests.trained import photograph, trained
 
 ROOT = Path(__file__).parents[1]
+CODE = Code(ROOT)
 IMPORTS_TORCH = re.compile(r"^ *(import|from) torch\b", re.MULTILINE)
 RUN, DATASET = "market1501-baseline", "market1501"
-NAMED = ("--run", RUN, "--dataset", DATASET)
 STAGES = {
-    "evaluate": NAMED[:2],
-    "extract": NAMED,
-    "split": NAMED[2:],
-    "train": (
-        *NAMED,
-        *("--start", "reidpipe/models/initial.py", "--attention", "none"),
-        *("--classifier", "linear", "--no-triplet"),
-    ),
-    "weights": (),
+    "evaluate": RUN,
+    "extract": RUN,
+    "split": DATASET,
+    "train": RUN,
+    "weights": "resnet",
 }
+"""Those that compute, and what each is asked for."""
 COMMANDS = {
     "doctor": (),
     "export": (RUN, "out.onnx"),
@@ -43,13 +41,12 @@ COMMANDS = {
 ELSEWHERE = {
     "report": "tests/reporting/test_report.py",
     "seeds": "tests/test_entry_points.py",
-    "compare": "tests/test_cli.py",
 }
 """Where they are tried, for they need more than `workspace` has."""
 
 
 def reaches_torch(script: Path) -> bool:
-    files = {script, *(ROOT / path for path in reachable(script, ROOT))}
+    files = (ROOT / path for path in CODE.reached([script.relative_to(ROOT).as_posix()]))
     return any(IMPORTS_TORCH.search(path.read_text(encoding="utf-8")) for path in files)
 
 
@@ -72,8 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     people = SyntheticSource(
         source="synthetic", layout="market1501", cameras=2, train_ids=2, test_ids=2
     )
-    synthetic.generate(root / "raw.zip", people)
-    packing.pack(root / "raw.zip", root / files[0], people.layout)
+    synthesised(people, root / files[0])
     splitting.split(root / files[0], root / files[1], people.layout)
     trained(root / f"runs/{RUN}/model.safetensors")
     tensors = {"embedding": torch.rand(4, 8), "pid": torch.tensor([1, 2, 1, 2])}
@@ -83,10 +79,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(root / "gallery.zip", "w") as zipped:
         for number in range(2):
             zipped.writestr(f"{number}.png", photograph(number))
-    (root / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    for name in ("dvc.yaml", "runs.yaml", "requirements.lock", "reidpipe", "stages"):
+        (root / name).symlink_to(ROOT / name)
     content = (ROOT / "params.yaml").read_text()
     assert "identities: 72" in content
     (root / "params.yaml").write_text(content.replace("identities: 72", "identities: 2"))
+    (root / "data/weights").mkdir()
+    checkpoint.save(root / "data/weights/random.safetensors", {}, {})
+    resolve(root)
     return root
 
 
@@ -97,7 +97,7 @@ def workspace(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_stages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", [name, *STAGES[name]])
+    monkeypatch.setattr(sys, "argv", [name, STAGES[name]])
     with first_operation(monkeypatch) as found:
         runpy.run_path(str(ROOT / f"stages/{name}.py"), run_name="__main__")
     assert found[0] == SET
@@ -105,10 +105,9 @@ def test_stages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_seeds_that_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the command trains them, once it has asked DVC what is current."""
-    checked = load()
-    run = load_runs(Path("dvc.yaml"), checked)[RUN]
+    made = plan()
     with first_operation(monkeypatch) as found:
-        training._scores(RUN, run, 1, checked)
+        training._scores(RUN, 1, made)
     assert found[0] == SET
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reidpipe import checkpoint
-from reidpipe.models.initial import initialise, torch_stream
-from reidpipe.models.reid import ReID
-from reidpipe.params import CircleParams, load
+from reidpipe.formats import weights as checkpoint
+from reidpipe.layers.initial import initialise, torch_stream
 from reidpipe.runtime.streams import stream
+from reidpipe.systems.ours import Network
 
 ROOT = Path(__file__).parents[1]
 SIZE = (32, 16)
@@ -18,14 +17,7 @@ SIZE = (32, 16)
 
 def trained(path: Path, attention: str = "none") -> None:
     """Write a model of 32 x 16 pixels."""
-    model = ReID(
-        backbone="resnet18",
-        attention=attention,
-        attention_options=load(ROOT / "params.yaml").embedded.train.attention.options(attention),
-        classifier="linear",
-        circle=CircleParams(),
-        num_classes=3,
-    )
+    model = Network(3, attention=attention, classifier="linear", triplet=False, backbone="resnet18")
     initialise(model, torch_stream(0, "weights"))
     about = {**model.about(), "image_size": SIZE, "run": path.parent.name}
     checkpoint.save(path, model.state_dict(), about)

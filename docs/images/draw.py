@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from reidpipe import params
 from reidpipe.errors import UserError, reported
 from reidpipe.files import write_bytes
+from reidpipe.formats import params
 
 FIGURES, IMAGES = Path("reports/figures"), Path("docs/images")
 PHOTOGRAPHS = {"ranks-market1501-ours": "ranks", "attention": "attention"}

@@ -1,4 +1,4 @@
-"""The command `reidpipe`: a file a command, whose heavy imports stand in its function.
+"""The command `reidpipe`: a file per command, whose heavy imports stand in its function.
 
 So --help answers at once, however long torch takes.
 """
@@ -14,6 +14,7 @@ from reidpipe.cli.reproduced import reproduced
 from reidpipe.cli.search import search
 from reidpipe.cli.seeds import seeds
 from reidpipe.errors import reported
+from reidpipe.runtime.process import settle
 
 app = typer.Typer(
     help="Person re-identification, from raw archives to tables. The pipeline is `dvc repro`.",
@@ -27,5 +28,6 @@ for command in (doctor, check, reproduced, compare, seeds, search, export, leave
 
 def main() -> None:
     """Entry point: user errors are shown without a traceback, exit status 2."""
+    settle()  # before a command loads torch
     with reported():
         app()

@@ -31,9 +31,9 @@ def check(
     """
     from rich.console import Console
 
-    from reidpipe import params
-    from reidpipe.check import rendering, verdicts
-    from reidpipe.check.base import base
+    from reidpipe.commands.check import rendering, verdicts
+    from reidpipe.commands.check.base import base
+    from reidpipe.formats import params
 
     if md and json:
         raise typer.BadParameter("--md and --json exclude each other")

@@ -1,12 +1,8 @@
 """reidpipe compare."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from reidpipe.formats.queries import Queries
 
 
 def compare(
@@ -20,32 +16,16 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from reidpipe import evaluation, params
+    from reidpipe.commands.scores import scores
+    from reidpipe.formats import params
+    from reidpipe.metrics.bootstrap import paired
 
     bootstrap = params.load().active.evaluate.bootstrap
-    first, second = (scores(name) for name in (a, b))
-    table = Table("metric", a, b, "difference", f"{bootstrap.confidence:.0%} interval", "verdict")
-    for row in evaluation.compare(first, second, bootstrap):
+    found = paired(scores(a), scores(b), bootstrap)
+    interval = f"{bootstrap['confidence']:.0%} interval"
+    table = Table("metric", a, b, "difference", interval, "verdict")
+    for metric, row in found.items():
         sure = "higher" if row.low > 0 else "lower" if row.high < 0 else "undecided"
-        interval = f"{row.low:+.2f} to {row.high:+.2f}"
-        numbers = f"{row.a:.2f}", f"{row.b:.2f}", f"{row.b - row.a:+.2f}"
-        table.add_row(row.metric, *numbers, interval, sure)
+        numbers = f"{row.a:.2f}", f"{row.b:.2f}", f"{row.points:+.2f}"
+        table.add_row(metric, *numbers, f"{row.low:+.2f} to {row.high:+.2f}", sure)
     Console().print(table)
-
-
-def scores(name: str) -> "Queries":
-    """Those of `RUN` in the workspace, or of `REV:RUN`.
-
-    Raises:
-        UserError: there are none.
-    """
-    from reidpipe import revisions
-    from reidpipe.formats import queries
-    from reidpipe.formats.ranking import read_queries
-
-    if ":" in name:
-        return revisions.scores(*name.split(":", 1))
-    path = queries.FOLDER / f"{name}.csv"
-    if path.exists():
-        return queries.parse(path.read_bytes(), path)
-    return read_queries(Path("runs", name, "ranking.npz"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from reidpipe.doctor import Finding
+    from reidpipe.commands.doctor import Finding
 
 ITEM = 28
 """Columns; the longest run of dvc.yaml has 26."""
@@ -26,8 +26,8 @@ def doctor(
 
     Example: reidpipe doctor --profile paper
     """
-    from reidpipe import params
-    from reidpipe.doctor import examine
+    from reidpipe.commands.doctor import examine
+    from reidpipe.formats import params
 
     chosen = params.load(profile=profile or None)
     print(f"profile {chosen.profile}\n")

@@ -14,11 +14,11 @@ def export(
 
     Needs the extra: pip install '.[onnx]'. Example: reidpipe export market1501-ours ours.onnx
     """
-    from reidpipe import export as exporting
-    from reidpipe import params
     from reidpipe.cli.trained import data_set, model_file
+    from reidpipe.commands import export as exporting
+    from reidpipe.formats import params
 
     checked = params.load()
-    archive, manifest = data_set(run, checked)
+    archive, manifest = data_set(run)
     found = exporting.export(model_file(run), archive, manifest, checked.active.extract, file)
     print(f"wrote {file}: {found}")

@@ -6,13 +6,13 @@ import typer
 
 
 def leave_out(
-    dataset: Annotated[str, typer.Argument(help="A data set of dvc.yaml that you do not have.")],
+    dataset: Annotated[str, typer.Argument(help="A data set of runs.yaml that you do not have.")],
 ) -> None:
-    """Take a data set and its runs out of dvc.yaml; its table will say that it was left out.
+    """Take a data set and its runs out of the pipeline; its table will say that it was left out.
 
-    Example: reidpipe leave-out dukemtmc (git restore dvc.yaml reports brings it back)
+    Example: reidpipe leave-out dukemtmc (git restore runs.yaml dvc.yaml reports brings it back)
     """
-    from reidpipe import leaving_out
+    from reidpipe.commands import leave_out as leaving_out
 
     for path in leaving_out.leave_out(dataset):
         print(f"removed {path}")

@@ -6,7 +6,7 @@ def reproduced() -> None:
 
     Example: dvc repro && reidpipe reproduced
     """
-    from reidpipe.check.reproduced import WAYS_ON, reproduction
+    from reidpipe.commands.check.reproduced import WAYS_ON, reproduction
 
     found = reproduction()
     print(found)

@@ -22,9 +22,9 @@ def search(
     from rich.console import Console
     from rich.table import Table
 
-    from reidpipe import params
     from reidpipe.cli.trained import model_file
-    from reidpipe.search import search as nearest_to
+    from reidpipe.commands.search import search as nearest_to
+    from reidpipe.formats import params
 
     profile = params.load().active
     if picture and picture.suffix.lower() != ".png":
@@ -38,10 +38,10 @@ def search(
     others = f"; {found.others} other files were left out" if found.others else ""
     console.print(f"{found.images} images of {gallery} searched{others}")
     if picture:
-        from reidpipe.data.pictures import decode
         from reidpipe.files import write_bytes
-        from reidpipe.reporting.pictures import png
-        from reidpipe.reporting.rank_list import strip
+        from reidpipe.formats.pictures import decode
+        from reidpipe.reporting.pictures.pictures import png
+        from reidpipe.reporting.pictures.rank_list import strip
 
         images = [decode(match.content) for match in found.matches]
         write_bytes(picture, png(strip(decode(found.query), images)))

@@ -36,8 +36,8 @@ def _spread(metric: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from reidpipe.seeds import spread
-    from reidpipe.seeds.experiments import experiments
+    from reidpipe.commands.seeds import spread
+    from reidpipe.commands.seeds.experiments import experiments
 
     rows = spread.spreads(metric, experiments())
     table = Table(*spread.HEADER)
@@ -48,11 +48,10 @@ def _spread(metric: str) -> None:
 
 
 def _train(runs: list[str], seeds: str) -> None:
-    from reidpipe import params
+    from reidpipe.commands.seeds.training import numbers, train_missing
     from reidpipe.formats.seeds import read
-    from reidpipe.seeds.training import numbers, train_missing
 
-    for path in train_missing(runs, numbers(seeds), params.load()):
+    for path in train_missing(runs, numbers(seeds)):
         values = {seed: q.percent()["mAP"].mean() for seed, q in read(path).by_seed.items()}
         shown = ", ".join(f"{seed}: {value:.2f}" for seed, value in values.items())
         print(f"{path}: mAP by seed {shown}", flush=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reidpipe.errors import UserError, nearest
-from reidpipe.params import Params
+from reidpipe.formats import runs
 
 RUNS = Path("runs")
 
@@ -25,21 +25,12 @@ def model_file(run: str) -> Path:
     return RUNS / run / "model.safetensors"
 
 
-def data_set(run: str, params: Params) -> tuple[Path, Path]:
+def data_set(run: str) -> tuple[Path, Path]:
     """The zip and the manifest that `run` is evaluated on.
 
     Raises:
-        UserError: dvc.yaml has no such run.
+        UserError: runs.yaml has no such run.
     """
-    from reidpipe.reporting.experiment import load_runs
-
-    runs = load_runs(Path("dvc.yaml"), params)
-    if run not in runs:
-        raise UserError(
-            f"there is no run {run!r}",
-            where="dvc.yaml: stages.train.foreach",
-            expected=", ".join(runs),
-            fix=nearest(run, runs),
-        )
-    name = runs[run].dataset
+    table = runs.load().runs
+    name = table[runs.known_run(run, list(table))].dataset
     return Path(f"data/raw/{name}.zip"), Path(f"data/splits/{name}.csv")

@@ -2,22 +2,48 @@
 
 import io
 import zipfile
-from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from reidpipe.errors import UserError
 from reidpipe.files import write_bytes
+from reidpipe.formats import zips
 from reidpipe.formats.queries import Queries
 
-SCORES = ("query", "average_precision", "inp", "first_match")
 # What numpy raises on a file that is no npz, a damaged one, or one of other arrays.
-_NOT_NPZ = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
+_NOT_NPZ = (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile)
 
 
-def write(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
+@dataclass(frozen=True)
+class Ranking:
+    """What is known of the Qv queries that have a true match, in query order."""
+
+    query: NDArray[np.int64]
+    """Qv: row among the queries."""
+    first_match: NDArray[np.int64]
+    """Qv: 0-based rank of the nearest true match."""
+    average_precision: NDArray[np.float64]
+    """Qv: mean over the true matches of (matches up to it) / (images up to it), the step form."""
+    inp: NDArray[np.float64]
+    """Qv: inverse negative penalty, matches / rank of the last match (2001.04193)."""
+    top: NDArray[np.int64]
+    """Qv x k: gallery indices, nearest first; -1 where fewer than k are left without junk."""
+    top_distance: NDArray[np.float32]
+    """Qv x k: their distances; infinity where `top` is -1."""
+    num_query: int
+    """All queries, with the skipped ones that have no true match."""
+
+    @property
+    def queries(self) -> Queries:
+        """The scores whose means are the metrics."""
+        return Queries(self.query, self.average_precision, self.inp, self.first_match + 1)
+
+
+def write(path: Path, ranking: Ranking) -> None:
     """An npz without objects, equal bytes for equal content.
 
     Not by numpy's savez: it asks for headers of more than 4 GiB, which Python 3.11.2 and 3.11.7
@@ -25,31 +51,29 @@ def write(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in arrays.items():
+        for field in fields(Ranking):
             array = io.BytesIO()
-            np.save(array, content, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue())
+            np.save(array, getattr(ranking, field.name), allow_pickle=False)
+            archive.writestr(zips.entry(f"{field.name}.npy"), array.getvalue())
     write_bytes(path, buffer.getvalue())
 
 
-def read(path: Path, names: Collection[str]) -> dict[str, NDArray[np.generic]]:
-    """The arrays `names` of what `write` wrote.
+def read(path: Path) -> Ranking:
+    """What `write` wrote.
 
     Raises:
         UserError: the file is missing or is no ranking.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names}
+            found: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Ranking)}
+            return Ranking(**found | {"num_query": int(found["num_query"])})
     except FileNotFoundError:
         raise UserError("a ranking is missing", where=path, fix="dvc repro evaluate") from None
     except _NOT_NPZ as error:
-        raise UserError("not a ranking that reidpipe wrote", where=path, found=error) from None
-
-
-def read_queries(path: Path) -> Queries:
-    """What the queries scored, with ranks from 1, where the file has them from 0."""
-    query, precision, inp, first = read(path, SCORES).values()
-    ranks = first.astype(np.int64) + 1
-    scores = precision.astype(np.float64), inp.astype(np.float64)
-    return Queries(query.astype(np.int64), *scores, ranks)
+        raise UserError(
+            "not a ranking that reidpipe wrote",
+            where=path,
+            found=error,
+            fix="delete it and run dvc repro",
+        ) from None

@@ -1,1 +1,1 @@
-"""What is minimised: cross-entropy on the classifier's logits, triplet on the features."""
+"""Pure functions of tensors, a paper per file."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.errors import UserError
+from reidpipe.runtime.settings import PositiveFloat
 
 
 def hardest(feature: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,7 +43,9 @@ def hardest(feature: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return _distance(feature, farthest), _distance(feature, nearest)
 
 
-def batch_hard(feature: Tensor, labels: Tensor, *, margin: float | Literal["soft"]) -> Tensor:
+def batch_hard(
+    feature: Tensor, labels: Tensor, *, margin: PositiveFloat | Literal["soft"] = 0.3
+) -> Tensor:
     """Mean loss over the rows of feature [B, D], a scalar."""
     d_ap, d_an = hardest(feature, labels)
     if margin == "soft":

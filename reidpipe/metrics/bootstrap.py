@@ -6,16 +6,59 @@ the *paired* bootstrap, far narrower than two separate intervals, for the querie
 one run are hard for the other.
 """
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from reidpipe.errors import UserError
+from reidpipe.formats.queries import METRICS, Floats, Queries
+from reidpipe.runtime.settings import NonNegativeInt, PositiveInt, Share
 from reidpipe.runtime.streams import stream
 
-Floats = npt.NDArray[np.float64]
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of two runs on the same queries, in percent, and what B - A may be."""
+
+    a: float
+    b: float
+    low: float
+    """Bounds of B - A in percentage points."""
+    high: float
+
+    @property
+    def points(self) -> float:
+        """B - A in percentage points."""
+        return self.b - self.a
+
+
+def paired(a: Queries, b: Queries, bootstrap: Mapping[str, Any]) -> dict[str, Difference]:
+    """Every metric of two runs with the paired bootstrap interval of its difference.
+
+    Raises:
+        UserError: the runs have different queries.
+    """
+    if not np.array_equal(a.query, b.query):
+        raise UserError(
+            "two runs on different queries cannot be compared",
+            expected=f"the {len(a.query)} valid queries of the first run",
+            found=f"{len(b.query)} valid queries",
+            fix="compare two runs on one data set, each evaluated on the same split",
+        )
+    low, high = interval(b.matrix() - a.matrix(), **bootstrap)
+    means = a.matrix().mean(axis=0), b.matrix().mean(axis=0)
+    columns = zip(*(part.tolist() for part in (*means, low, high)), strict=True)
+    return dict(zip(METRICS, (Difference(*column) for column in columns), strict=True))
 
 
 def interval(
-    values: Floats, *, samples: int, confidence: float, seed: int
+    values: Floats,
+    *,
+    samples: PositiveInt = 2000,
+    confidence: Share = 0.95,
+    seed: NonNegativeInt = 0,
 ) -> tuple[Floats, Floats]:
     """Bounds of the means of `values` (queries x metrics): two vectors, one entry per metric."""
     tail = 50 * (1 - confidence)

@@ -10,15 +10,14 @@ never along D (tests/metrics/test_distance.py checks all of it on the machine at
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from reidpipe.errors import UserError
+from reidpipe.runtime.settings import Metric
 
-Metric = Literal["cosine", "euclidean"]
 TILE_Q = 256
 MIN_TILE_G, MAX_TILE_G, STEP_G = 2048, 4096, 64
 _MB = 1 << 20
@@ -104,12 +103,7 @@ class Distances:
             tile.clamp_(min=0)
 
 
-def blocks(
-    query: Tensor,
-    gallery: Tensor,
-    metric: Metric,
-    block_mb: int = 0,  # noqa: ARG001
-) -> Iterator[tuple[int, Tensor]]:
+def blocks(query: Tensor, gallery: Tensor, metric: Metric) -> Iterator[tuple[int, Tensor]]:
     """All blocks of `Distances`, one at a time."""
     distances = Distances(query, gallery, metric)
     yield from distances.blocks(distances.firsts)
@@ -119,7 +113,7 @@ def _wrong_length(query: Tensor, gallery: Tensor) -> UserError:
     return UserError(
         "query and gallery embeddings differ in length",
         expected=f"{query.shape[1]} numbers, as the queries have",
-        found=f"{gallery.shape[1]} a gallery image",
+        found=f"{gallery.shape[1]} per gallery image",
         fix="extract both with the same model",
     )
 

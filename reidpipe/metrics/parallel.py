@@ -7,7 +7,8 @@ kind, however many cores it has.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import torch
@@ -24,10 +25,17 @@ def over_blocks(work: Callable[[Iterator[int]], list[T]], firsts: range, at_a_ti
     """
     threads = torch.get_num_threads()
     workers = max(1, min(threads, at_a_time, len(firsts)))
-    # Taking the next of a range is one step of the interpreter: no two threads get the same.
-    shared = iter(firsts)
+    waiting: SimpleQueue[int] = SimpleQueue()
+    for first in firsts:
+        waiting.put(first)
+
+    def taken() -> Iterator[int]:
+        with suppress(Empty):
+            while True:
+                yield waiting.get_nowait()
+
     with _threads_each(threads // workers), ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, shared) for _ in range(workers)]
+        futures = [pool.submit(work, taken()) for _ in range(workers)]
         return [result for future in futures for result in future.result()]
 
 

@@ -34,7 +34,7 @@ class Block:
     distance: Tensor
     """R x G, float32, not negative."""
     row: Tensor
-    """P, ascending: rows of this block, one entry a pair of query and true match."""
+    """P, ascending: rows of this block, one entry per pair of query and true match."""
     column: Tensor
     """P: the gallery index of the true match."""
 

@@ -13,32 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from reidpipe.formats.queries import Floats
+from reidpipe.formats.ranking import Ranking
 from reidpipe.metrics.keys import ROWS, distance_of, first, index_of, pack, starts, within
 from reidpipe.metrics.protocol import Block, Protocol
 
-Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 GROUP = 64
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """What is known of the Qv queries that have a true match, in query order."""
-
-    query: Indices
-    """Qv: row among the queries."""
-    first_match: Indices
-    """Qv: 0-based rank of the nearest true match."""
-    average_precision: Floats
-    """Qv: mean over the true matches of (matches up to it) / (images up to it), the step form."""
-    inp: Floats
-    """Qv: inverse negative penalty, matches / rank of the last match (2001.04193)."""
-    top: Indices
-    """Qv x k: gallery indices, nearest first; -1 where fewer than k are left without junk."""
-    top_distance: npt.NDArray[np.float32]
-    """Qv x k: their distances; infinity where `top` is -1."""
-    num_query: int
-    """All queries, with the skipped ones that have no true match."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +31,7 @@ class Part:
     ranks: Tensor
     """0-based ranks of the matches, ascending for each query."""
     count: Tensor
-    """Matches a query."""
+    """Matches per query."""
     keys: Tensor
     """The k nearest of each query, as `keys` orders them."""
 
@@ -118,7 +99,7 @@ def _split(block: Block) -> Iterable[tuple[int, Tensor, Tensor, Tensor]]:
 def _rank_rows(
     distance: Tensor, row: Tensor, column: Tensor, top_k: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Ranks of the matches (P, ascending in each row), matches a row (R), nearest keys (R x k).
+    """Ranks of the matches (P, ascending in each row), matches per row (R), nearest keys (R x k).
 
     Only images as near as the row's hardest match, or as `_reach`, can matter: the others get no
     key.

@@ -12,15 +12,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
+from reidpipe.formats.queries import Floats
 from reidpipe.metrics import keys
-from reidpipe.metrics.distance import Distances, Metric, pairwise
+from reidpipe.metrics.distance import Distances, pairwise
 from reidpipe.metrics.parallel import over_blocks
-from reidpipe.metrics.sparse import Rows
+from reidpipe.runtime.settings import Fraction, Metric, PositiveInt
 
 Indices = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 ROWS = 64
 PAIRS = 4096
 
@@ -39,9 +40,9 @@ class Reranked:
         metric: Metric,
         block_mb: int,
         *,
-        k1: int,
-        k2: int,
-        weight: float,
+        k1: PositiveInt = 20,
+        k2: PositiveInt = 6,
+        weight: Fraction = 0.3,
     ) -> None:
         self._plain = Distances(embedding[:queries], embedding[queries:], metric)
         self.firsts, self.at_a_time = self._plain.firsts, self._plain.at_a_time
@@ -50,9 +51,9 @@ class Reranked:
         neighbour, self._largest = _neighbours(everyone, block_mb, min(k1 + 1, len(embedding)))
         row, column = reciprocal_sets(neighbour)
         value = _weights(embedding, metric, row, column, self._largest)
-        described = Rows.of(row, column, value, len(embedding))
+        described = csr_array((value, (row, column)), shape=(len(embedding), len(embedding)))
         self._described = averaged(described, neighbour[:, :k2])
-        self._holders = self._described.transposed()
+        self._holders = self._described.T.tocsr()
 
     def blocks(self, firsts: Iterable[int]) -> Iterator[tuple[int, Tensor]]:
         """Yield (first query, its block) for `firsts`; valid until the next, memory is reused."""
@@ -148,30 +149,22 @@ def _weights(
     return value / np.bincount(row, weights=value)[row]
 
 
-def averaged(described: Rows, neighbour: Indices) -> Rows:
+def averaged(described: csr_array, neighbour: Indices) -> csr_array:
     """Each row replaced by the mean of the rows of its `neighbour`s (N x k2), Eq. 11."""
     images, k = neighbour.shape
-    parts = []
-    for first in range(0, images, ROWS):
-        chunk = neighbour[first : first + ROWS]
-        owner, place = described.take(chunk.reshape(-1))
-        total = _sums(
-            owner // k, described.column[place], described.value[place], len(chunk), images
-        )
-        row, column = total.nonzero()
-        parts.append((row + first, column, total[row, column] / k))
-    row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Rows.of(row, column, value, images)
+    ones, start = np.ones(neighbour.size), np.arange(0, neighbour.size + 1, k)
+    mean = csr_array((ones, neighbour.reshape(-1), start), shape=(images, images)) @ described / k
+    mean.sort_indices()  # an order for the sums to come
+    return mean
 
 
-def _jaccard(described: Rows, holders: Rows, images: Indices) -> Floats:
+def _jaccard(described: csr_array, holders: csr_array, images: Indices) -> Floats:
     """Distance of a few `images` to all N, Eq. 10; rows sum to 1, so max-sum = 2 - min-sum."""
-    owner, place = described.take(images)
-    entry, holder = holders.take(described.column[place])
-    smaller = np.minimum(described.value[place][entry], holders.value[holder])
-    shared = _sums(
-        owner[entry], holders.column[holder], smaller, len(images), len(described.start) - 1
-    )
+    own = described[images]
+    other = holders[own.indices]
+    owner, entry = (np.repeat(np.arange(m.shape[0]), np.diff(m.indptr)) for m in (own, other))
+    smaller = np.minimum(own.data[entry], other.data)
+    shared = _sums(owner[entry], other.indices, smaller, len(images), described.shape[0])
     return 1 - shared / (2 - shared)
 
 

@@ -23,7 +23,7 @@ PAIRS_AT_A_TIME = 1 << 18
 
 
 class Pairs:
-    """Counts of positive and negative pairs a distance bin."""
+    """Counts of positive and negative pairs per distance bin."""
 
     def __init__(self, device: torch.device) -> None:
         self.all = torch.zeros(INFINITY + 1, dtype=torch.int64, device=device)

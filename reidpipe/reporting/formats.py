@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from reidpipe.files import write_text
-from reidpipe.reporting.paired import Difference
-from reidpipe.reporting.tables import Cell, Row, Table, column_labels
+from reidpipe.metrics.bootstrap import Difference
+from reidpipe.reporting.science.tables import Cell, Row, Table, column_labels
 
 DASH = "-"
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"})
@@ -33,7 +33,7 @@ def figure(cell: Cell) -> str:
 def versus(difference: Difference | None) -> str:
     if difference is None:
         return DASH
-    return f"{points(difference.value)} [{difference.low:+.2f}, {difference.high:+.2f}]"
+    return f"{points(difference.points)} [{difference.low:+.2f}, {difference.high:+.2f}]"
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -88,7 +88,7 @@ def _strong(text: str, value: Decimal | None, best: Decimal | None) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    """One line a row with every figure in a column of its own; empty where there is none."""
+    """One line per row with every value in a column of its own; empty where there is none."""
     ends = ("paper", "rebuilt", "low", "high", "difference")
     names = [f"{column}_{end}" for column in table.columns for end in ends]
     tail = ["mAP_vs_baseline", "mAP_vs_baseline_low", "mAP_vs_baseline_high"]
@@ -107,7 +107,7 @@ def _flat(row: Row, table: Table) -> list[object]:
         flat += [cell.published, cell.rebuilt, cell.low, cell.high, cell.difference]
     if table.baseline:
         d = row.versus_baseline
-        flat += [f"{v:.2f}" for v in (d.value, d.low, d.high)] if d else [None] * 3
+        flat += [f"{v:.2f}" for v in (d.points, d.low, d.high)] if d else [None] * 3
     return flat
 
 

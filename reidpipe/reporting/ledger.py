@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reidpipe.files import write_csv, write_text
-from reidpipe.reporting.claims import Check, published_detail, rebuilt_detail
-from reidpipe.reporting.costs import Costs
 from reidpipe.reporting.formats import figure, grid
-from reidpipe.reporting.published import Published
-from reidpipe.reporting.tables import Row, Table
+from reidpipe.reporting.reading.published import Published
+from reidpipe.reporting.science.claims import Check, published_detail, rebuilt_detail
+from reidpipe.reporting.science.costs import Costs
+from reidpipe.reporting.science.tables import Row, Table
 
 READING = (
     "A claim is as good as the worst comparison that it stands on. On the rebuilt numbers one "
@@ -48,7 +48,7 @@ def claims_markdown(checks: Sequence[Check], published: Published, warning: str)
 
 
 def write_claims(checks: Sequence[Check], published: Published, warning: str, folder: Path) -> None:
-    """`claims.md` for readers; `claims.csv` with one line a comparison."""
+    """`claims.md` for readers; `claims.csv` with one line per comparison."""
     write_text(folder / "claims.md", claims_markdown(checks, published, warning))
     header = ["id", "claim_published", "claim_rebuilt", "table", "column", "higher", "lower"]
     tail = ["published_points", "published_verdict", "points", "low", "high", "verdict"]
@@ -62,7 +62,7 @@ def _lines(check: Check) -> list[list[object]]:
             *(part.table, part.column, part.higher, part.lower),
             *(part.published, part.published_verdict),
             *(
-                [f"{v:.2f}" for v in (part.rebuilt.value, part.rebuilt.low, part.rebuilt.high)]
+                [f"{v:.2f}" for v in (part.rebuilt.points, part.rebuilt.low, part.rebuilt.high)]
                 if part.rebuilt
                 else ["", "", ""]
             ),

@@ -9,15 +9,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reidpipe.files import write_text
-from reidpipe.params import Params
-from reidpipe.reporting import formats, seeds
-from reidpipe.reporting.claims import Check, published_detail, rebuilt_detail
-from reidpipe.reporting.costs import Costs
-from reidpipe.reporting.illustration import Illustrations
+from reidpipe.formats.params import Params
+from reidpipe.reporting import formats
 from reidpipe.reporting.ledger import COUNTING, READING, SIZES
-from reidpipe.reporting.published import LABELS, Published
-from reidpipe.reporting.seeds import SeedTable
-from reidpipe.reporting.tables import Table, setup, warning
+from reidpipe.reporting.pictures.illustration import Illustrations
+from reidpipe.reporting.reading.published import LABELS, Published
+from reidpipe.reporting.science import seeds
+from reidpipe.reporting.science.claims import Check, published_detail, rebuilt_detail
+from reidpipe.reporting.science.costs import Costs
+from reidpipe.reporting.science.seeds import SeedTable
+from reidpipe.reporting.science.tables import Table, setup, warning
 
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from reidpipe.errors import UserError
 
@@ -15,6 +17,7 @@ from reidpipe.errors import UserError
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 # Options of glibc's mallopt: its header's numbers, and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = (-1, 2**31 - 1), (-4, 0)
+Model = TypeVar("Model", bound=nn.Module)
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -94,6 +97,12 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The context of a forward pass in fp32, bf16 or fp16."""
     half = _HALF.get(precision)
     return torch.autocast(device.type, dtype=half, enabled=half is not None)
+
+
+def on_device(model: Model, device: torch.device) -> Model:
+    """Move a network in place; channels last is the layout that convolutions are fastest in."""
+    moved: Model = nn.Module.to(model, device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
 
 
 @contextmanager

@@ -10,21 +10,21 @@ from typing import Protocol
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 20.0
-Figures = Mapping[str, float]
-NONE: Figures = {}
+Values = Mapping[str, float]
+NONE: Values = {}
 
 
 class Report(Protocol):
-    """Told what is done, of how much where that has changed, and the figures to show beside it."""
+    """Told what is done, of how much where that has changed, and the values to show beside it."""
 
-    def __call__(self, done: int, total: int | None = None, figures: Figures = NONE) -> None: ...
+    def __call__(self, done: int, total: int | None = None, values: Values = NONE) -> None: ...
 
 
 @contextmanager
 def progress(label: str, total: int | None = None, *, quiet: bool = False) -> Iterator[Report]:
     """A bar with the time left on a terminal; elsewhere a line every 20 seconds, and the last."""
     if quiet:
-        yield lambda done, total=None, figures=NONE: None  # noqa: ARG005
+        yield lambda done, total=None, values=NONE: None  # noqa: ARG005
     elif sys.stderr.isatty():
         yield from _bar(label, total)
     else:
@@ -33,12 +33,12 @@ def progress(label: str, total: int | None = None, *, quiet: bool = False) -> It
 
 def _bar(label: str, total: int | None) -> Iterator[Report]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[figures]}")) as bar:
-        task = bar.add_task(label, total=total, figures="")
+    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[values]}")) as bar:
+        task = bar.add_task(label, total=total, values="")
         pace = _Pace()
 
-        def report(done: int, total: int | None = None, figures: Figures = NONE) -> None:
-            bar.update(task, completed=done, total=total, figures=f"{pace(done)} {_text(figures)}")
+        def report(done: int, total: int | None = None, values: Values = NONE) -> None:
+            bar.update(task, completed=done, total=total, values=f"{pace(done)} {_text(values)}")
 
         yield report
 
@@ -47,20 +47,20 @@ def _lines(label: str, whole: int | None) -> Iterator[Report]:
     last = time.monotonic()
     pace = _Pace()
 
-    def report(done: int, total: int | None = None, figures: Figures = NONE) -> None:
+    def report(done: int, total: int | None = None, values: Values = NONE) -> None:
         nonlocal last
         end = whole if total is None else total
         speed = pace(done)
         if done == end or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            line = f"{label} {done}/{end or '?'} {speed}{pace.left(done, end)} {_text(figures)}"
+            line = f"{label} {done}/{end or '?'} {speed}{pace.left(done, end)} {_text(values)}"
             print(line.rstrip(), file=sys.stderr, flush=True)
 
     yield report
 
 
 class _Pace:
-    """Items a second since the first report, which may be far on where a run was resumed."""
+    """Items per second since the first report, which may be far on where a run was resumed."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -82,5 +82,5 @@ class _Pace:
         return f", {timedelta(seconds=round((end - done) / self._rate))} left"
 
 
-def _text(figures: Figures) -> str:
-    return " ".join(f"{name} {value:.4g}" for name, value in figures.items())
+def _text(values: Values) -> str:
+    return " ".join(f"{name} {value:.4g}" for name, value in values.items())

@@ -24,7 +24,7 @@ STARTED_BY = {"MASTER_ADDR", "SLURM_NTASKS"}
 
 
 def launch(device: torch.device, devices: int, nodes: int) -> torch.device:
-    """Start this command once a device, or join those that are started; this rank's device.
+    """Start this command once per device, or join those that are started; this rank's device.
 
     Raises:
         UserError: there are fewer GPUs, or nothing has started the command on the other machines.

@@ -21,7 +21,7 @@ def stream(*key: int | str) -> np.random.Generator:
 class _Key(ISeedSequence):
     """Philox's key, uint64 [2]. Given one as `key=`, numpy asks the system for randomness as well.
 
-    That takes longer than all the rest, and augmentation has a stream an image.
+    That takes longer than all the rest, and augmentation has a stream per image.
     """
 
     def __init__(self, words: NDArray[np.uint64]) -> None:

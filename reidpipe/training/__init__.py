@@ -1,1 +1,1 @@
-"""What the train and weights stages do: `run` trains, `weights` makes the backbone."""
+"""What the train and weights stages do: `run` trains, `weights` makes what runs start from."""

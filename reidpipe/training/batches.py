@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from reidpipe.data.images import Images
-from reidpipe.data.loading import ahead
-from reidpipe.data.sampler import Indices, batches
-from reidpipe.data.transforms import augment, erase, normalise
-from reidpipe.params import TrainParams
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.images.images import Images
+from reidpipe.images.loading import ahead
+from reidpipe.images.sampler import Indices, batches
+from reidpipe.images.transforms import augment, erase, normalise
 from reidpipe.runtime import ranks
 
 
@@ -43,15 +43,15 @@ class TrainingSet(Dataset[Batch]):
     """
 
     def __init__(
-        self, images: Images, labels: np.ndarray, params: TrainParams, seed: int, workers: int = 0
+        self, images: Images, labels: np.ndarray, recipe: Recipe, seed: int, workers: int = 0
     ) -> None:
-        self.images, self.labels, self.params, self.seed = images, labels, params, seed
+        self.images, self.labels, self.recipe, self.seed = images, labels, recipe, seed
         self.workers = workers
         self._epoch, self._rows = 0, self._batches(0)
         self.steps = len(self._rows)
         """Batches of an epoch: the same number in every one."""
         # Asked here: a worker process knows of no ranks.
-        self._share = ranks.share(params.identities * params.images)
+        self._share = ranks.share(recipe.identities * recipe.images)
 
     @property
     def num_classes(self) -> int:
@@ -67,9 +67,9 @@ class TrainingSet(Dataset[Batch]):
         images, boxes = augment(
             self.images.take(indices),
             places,
-            params=self.params.augment,
-            seed=self.seed,
-            epoch=epoch,
+            self.seed,
+            epoch,
+            **self.recipe.augment,
         )
         return Batch(images, boxes, torch.from_numpy(self.labels[indices]), indices)
 
@@ -77,9 +77,9 @@ class TrainingSet(Dataset[Batch]):
         self, epoch: int, step: int, device: torch.device
     ) -> AbstractContextManager[Iterator[Batch]]:
         """All batches from `step` of `epoch` to the end of the run, for a network on `device`."""
-        order = range(epoch * self.steps + step, self.params.epochs * self.steps)
+        order = range(epoch * self.steps + step, self.recipe.epochs * self.steps)
         return ahead(self, order, workers=self.workers, device=device)
 
     def _batches(self, epoch: int) -> list[Indices]:
-        shape = {"identities": self.params.identities, "images": self.params.images}
+        shape = {"identities": self.recipe.identities, "images": self.recipe.images}
         return batches(self.labels, **shape, seed=self.seed, epoch=epoch)

@@ -22,10 +22,10 @@ class Position:
     sums: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def add(self, figures: dict[str, float]) -> None:
-        """Count one step's figures."""
+    def add(self, values: dict[str, float]) -> None:
+        """Count what one step gave."""
         self.step += 1
-        for name, value in figures.items():
+        for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def end_epoch(self, rate: float) -> None:

@@ -19,21 +19,19 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from reidpipe import checkpoint
 from reidpipe.errors import UserError
 from reidpipe.files import digest
+from reidpipe.formats import weights as checkpoint
 
 ROOT = Path(".resume")
-PACKAGE = Path(__file__).parents[1]
 # Saving may take this share of the time at most, and within an epoch happens this often.
 _SHARE = 0.05
 _SECONDS_WITHIN_EPOCH = 300.0
 
 
 def key(config: Mapping[str, Any], inputs: list[Path]) -> str:
-    """Hash of the configuration, the bytes of the input files and every module of reidpipe."""
-    code = {str(path.relative_to(PACKAGE)): digest(path) for path in sorted(PACKAGE.rglob("*.py"))}
-    decides = {"config": config, "inputs": [digest(path) for path in inputs], "code": code}
+    """Hash of the configuration, which names the code, and of the bytes of the input files."""
+    decides = {"config": config, "inputs": [digest(path) for path in inputs]}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
 
 

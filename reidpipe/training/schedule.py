@@ -1,6 +1,6 @@
 """The learning rate over a run."""
 
-from reidpipe.params import Schedule
+from reidpipe.formats.settings.training import Schedule
 
 
 def learning_rate(schedule: Schedule, epoch: int, step: int, steps: int) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.data.archives import Files, jpeg, market, picture, saved, to_zip
+from tests.datasets.archives import Files, jpeg, market, picture, saved, to_zip
 from tests.faults.broken_sets import Case, zipped
 
 NAME = "query/0003_c1s1_000001_00.jpg"

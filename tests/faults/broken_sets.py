@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.data.archives import Files, jpeg, market, msmt, to_folder, to_zip
+from tests.datasets.archives import Files, jpeg, market, msmt, to_folder, to_zip
 
 
 class Case(NamedTuple):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reidpipe.data.sources.listing import MAX_FILES
-from tests.data.archives import jpeg, market, to_folder, to_tar
+from reidpipe.datasets.sources.listing import MAX_FILES
+from tests.datasets.archives import jpeg, market, to_folder, to_tar
 from tests.faults.broken_images import NAME
 from tests.faults.broken_sets import Case
 

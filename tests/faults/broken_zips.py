@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.data.archives import jpeg, market, to_zip
+from tests.datasets.archives import jpeg, market, to_zip
 from tests.faults.broken_images import NAME
 from tests.faults.broken_sets import Case
 

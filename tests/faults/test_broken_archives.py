@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reidpipe.data import packing
+from reidpipe.datasets import packing
 from reidpipe.errors import UserError
 from tests.faults.broken_images import IMAGES
 from tests.faults.broken_sets import SETS

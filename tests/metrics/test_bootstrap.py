@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reidpipe.metrics.bootstrap import Floats, interval
+from reidpipe.formats.queries import Floats
+from reidpipe.metrics.bootstrap import interval
 from reidpipe.runtime.streams import stream
 
 
@@ -62,7 +63,7 @@ TRUE_DIFFERENCE = np.array([0.04, 0.02])
 
 
 def two_runs(draw: int) -> Floats:
-    """Run B minus run A, a row a query: hit at rank 1, and AP (skewed, with shared difficulty)."""
+    """Run B minus run A, a row per query: hit at rank 1, and AP (skewed, shared difficulty)."""
     source = np.random.default_rng(draw)
     only_b, only_a = np.array([0.09, 0.05])
     event = source.random(300)

@@ -11,11 +11,11 @@ from reidpipe.metrics.distance import (
     MAX_TILE_G,
     TILE_Q,
     Distances,
-    Metric,
     pairwise,
     prepare_,
     tile_width,
 )
+from reidpipe.runtime.settings import Metric
 
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 

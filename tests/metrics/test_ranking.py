@@ -11,9 +11,11 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from reidpipe.errors import UserError
-from reidpipe.metrics.distance import Distances, Metric, prepare_
+from reidpipe.formats.ranking import Ranking
+from reidpipe.metrics.distance import Distances, prepare_
 from reidpipe.metrics.protocol import Labels, Protocol
-from reidpipe.metrics.ranking import Ranking, cmc, collect, parts, rank
+from reidpipe.metrics.ranking import cmc, collect, parts, rank
+from reidpipe.runtime.settings import Metric
 
 Case = tuple[Tensor, Labels, Labels]
 

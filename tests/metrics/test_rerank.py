@@ -5,8 +5,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from reidpipe.metrics.distance import Distances, Metric, prepare_
+from reidpipe.metrics.distance import Distances, prepare_
 from reidpipe.metrics.rerank import Reranked
+from reidpipe.runtime.settings import Metric
 
 Matrix = npt.NDArray[np.float64]
 

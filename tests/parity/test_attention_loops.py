@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reidpipe.models.attention.danet import Attention as DualAttention
+from reidpipe.attention.danet import Attention as DualAttention
 from tests.parity.compare import assert_same, draw, randomise
 
-NonLocal = import_module("reidpipe.models.attention.nonlocal").Attention
+NonLocal = import_module("reidpipe.attention.nonlocal").Attention
 each_dtype = pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 SHAPE = (2, 8, 3, 2)
 

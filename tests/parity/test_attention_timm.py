@@ -1,6 +1,7 @@
 """SE, ECA, CBAM and the embedded non-local block against timm."""
 
 from importlib import import_module
+from typing import Literal
 
 import pytest
 import torch
@@ -10,10 +11,10 @@ from timm.layers.non_local_attn import NonLocalAttn
 from timm.layers.squeeze_excite import SEModule
 from torch import Tensor
 
-from reidpipe.models.attention import cbam, eca, se
+from reidpipe.attention import cbam, eca, se
 from tests.parity.compare import assert_same, draw, randomise
 
-NonLocal = import_module("reidpipe.models.attention.nonlocal").Attention
+NonLocal = import_module("reidpipe.attention.nonlocal").Attention
 each_dtype = pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 
 
@@ -50,7 +51,7 @@ def cbam_names(*, bias: bool) -> dict[str, str]:
 @each_dtype
 @pytest.mark.parametrize("kernel", [3, 7])
 @pytest.mark.parametrize("bias", [True, False])
-def test_cbam(bias: bool, kernel: int, dtype: torch.dtype) -> None:
+def test_cbam(bias: bool, kernel: Literal[3, 7], dtype: torch.dtype) -> None:
     ours = cbam.Attention(64, reduction=16, kernel=kernel, bias=bias)
     theirs = CbamModule(64, rd_channels=4, spatial_kernel_size=kernel, mlp_bias=bias)
     randomise(ours)

@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812
 
-from reidpipe.models.heads import circle_logits, classifier, unified_logits
-from reidpipe.params import CircleParams
+from reidpipe.layers.heads import Cosine
+from reidpipe.losses.circle import circle_logits, unified_logits
 from tests.parity.compare import draw
 
 Array = NDArray[np.float64]
@@ -66,12 +66,13 @@ def _tangent(gradient: Array, unit: Array, length: Array) -> Array:
 @each_kind
 @each_margin
 def test_loss_and_gradients(kind: str, scale: float, margin: float, dtype: torch.dtype) -> None:
-    head = classifier(kind, D, C, CircleParams(scale=scale, margin=margin)).to(dtype)
+    head = Cosine(D, C).to(dtype)
+    logits = {"circle": circle_logits, "unified": unified_logits}[kind]
     weight = head.get_parameter("weight")
     weight.data.copy_(draw(C, D, dtype=dtype, seed=5))
     x = draw(B, D, dtype=dtype).requires_grad_()
     labels = torch.from_numpy(LABELS)
-    loss = F.cross_entropy(head(x, labels)[1], labels)
+    loss = F.cross_entropy(logits(head(x), labels, scale=scale, margin=margin), labels)
     got_x, got_w = torch.autograd.grad(loss, [x, weight])
     arrays = x.detach().double().numpy(), weight.detach().double().numpy()
     expected, d_x, d_w = loss_and_gradients(kind, *arrays, scale, margin)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from reidpipe.models.resnet import Backbone
+from reidpipe.layers.resnet import Backbone
 from tests.parity.compare import draw
 
 NAMES = ["resnet18", "resnet34", "resnet50", "resnet101"]

@@ -17,6 +17,8 @@ COPIED = (
     "reports",
     "dvc.yaml",
     "params.yaml",
+    "runs.yaml",
+    "plan.json",
     "requirements.lock",
     ".dvcignore",
     ".gitignore",
@@ -34,7 +36,7 @@ TINY = {
     r"identities: 16 ": "identities: 3 ",
     r"images: 4 ": "images: 2 ",
     r"threads: 2": "threads: 1",
-    r"samples: 2000": "samples: 100",
+    r"(  evaluate:\n)": r"\1    bootstrap: {samples: 100}\n",
 }
 
 

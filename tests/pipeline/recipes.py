@@ -24,17 +24,20 @@ class Block:
             assert not path.exists(), f"{self.path} is not a new file"
             path.write_text(self.text)
         elif self.kind == "diff":
-            old, new = self._side("-"), self._side("+")
-            before = path.read_text()
-            assert old in before, f"{self.path} has no such lines:\n{old}"
-            path.write_text(before.replace(old, new))
-
-    def _side(self, sign: str) -> str:
-        return "\n".join(line[1:] for line in self.text.splitlines() if line[0] in (" ", sign))
+            text = path.read_text()
+            for hunk in self.text.split("@@\n"):
+                old, new = _side(hunk, "-"), _side(hunk, "+")
+                assert old in text, f"{self.path} has no such lines:\n{old}"
+                text = text.replace(old, new)
+            path.write_text(text)
 
     @property
     def commands(self) -> list[str]:
         return [line.removeprefix("$ ") for line in self.text.splitlines()]
+
+
+def _side(hunk: str, sign: str) -> str:
+    return "\n".join(line[1:] for line in hunk.splitlines() if line[0] in (" ", sign))
 
 
 def recipe(title: str) -> list[Block]:

@@ -1,40 +1,60 @@
-"""A wrong parameter stops everything within seconds and leaves the workspace as it was."""
+"""A wrong parameter stops everything within seconds, and git takes it back."""
 
+import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.clone import Clone, stages_run
+from tests.pipeline.clone import ROOT, Clone, stages_run
+
+STAGES = sorted({path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} - {"resolve"})
 
 
 @pytest.fixture(scope="module")
 def clone(untouched: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made = untouched.copy(tmp_path_factory.mktemp("guard") / "clone")
-    made.run("dvc", "repro", "params")
-    made.commit("checked")
+    made.run("dvc", "repro", "resolve")
+    made.commit("resolved")
     return made
 
 
-def test_an_unknown_attention_is_named_and_taken_back(clone: Clone) -> None:
-    result = clone.run("dvc", "exp", "run", "-S", "attention=foo", check=False)
+def taken_back(clone: Clone) -> bool:
+    clone.run("git", "restore", "params.yaml")
+    return clone.state() == ""
+
+
+@pytest.mark.parametrize("value", ["foo", "cban"])
+def test_an_unknown_attention_is_named(clone: Clone, value: str) -> None:
+    """Also one that is as long as the old one: git must see it."""
+    result = clone.run("dvc", "exp", "run", "-S", f"attention={value}", check=False)
     said = result.stdout + result.stderr
     assert result.returncode != 0
     assert "attention: wrong value" in said
     assert "allowed: one of cbam, danet, eca, none, nonlocal, se" in said
-    assert "found: 'foo'" in said
+    assert f"found: '{value}'" in said
+    assert "take it back: git restore params.yaml" in said
     assert "Traceback" not in said
-    assert stages_run(said) == ["params"]
-    assert clone.state() == ""
+    assert stages_run(said) == ["resolve"]
+    assert clone.state() == " M params.yaml\n"
+    assert taken_back(clone)
 
 
-@pytest.mark.parametrize("added", ["+atention=eca", "+embedded.train.epoch=3"])
-def test_an_unknown_key_is_named_with_the_nearest_and_taken_back(clone: Clone, added: str) -> None:
+@pytest.mark.parametrize(
+    ("added", "nearest"),
+    [
+        ("+atention=eca", "attention"),
+        ("+embedded.systems.ours.options.cbam.reducton=8", "reduction"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest(clone: Clone, added: str, nearest: str) -> None:
     result = clone.run("dvc", "exp", "run", "-S", added, check=False)
     said = result.stdout + result.stderr
     assert result.returncode != 0
     assert f"{added[1:].partition('=')[0]}: unknown key" in said
-    assert "did you mean" in said
-    assert clone.state() == ""
+    assert f"did you mean '{nearest}'?" in said
+    assert taken_back(clone)
 
 
 def test_dvc_refuses_a_key_that_is_not_there(clone: Clone) -> None:
@@ -44,32 +64,38 @@ def test_dvc_refuses_a_key_that_is_not_there(clone: Clone) -> None:
     assert clone.state() == ""
 
 
-def test_what_a_user_wrote_is_never_taken_back(clone: Clone) -> None:
-    path = clone.folder / "params.yaml"
-    mine = path.read_text().replace("seed: 0 ", "seed: 5 ")
-    path.write_text(mine)
-    result = clone.run("dvc", "exp", "run", "-S", "classifier=foo", check=False)
-    assert result.returncode != 0
-    assert "seed: 5" in path.read_text()
-    clone.run("git", "checkout", "params.yaml")
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """Runs a stage in an empty folder, in this process; its exit status."""
+    monkeypatch.chdir(tmp_path)
+
+    def start(stage: str, *item: str) -> int:
+        monkeypatch.setattr(sys, "argv", [stage, *item])
+        with pytest.raises(SystemExit) as left:
+            runpy.run_path(str(ROOT / f"stages/{stage}.py"), run_name="__main__")
+        assert isinstance(left.value.code, int)
+        return left.value.code
+
+    return start
 
 
-@pytest.mark.parametrize("stage", sorted(Path("stages").glob("*.py")), ids=lambda path: path.stem)
-def test_every_stage_checks_the_parameters_before_it_touches_anything(
-    clone: Clone, stage: Path
+@pytest.mark.parametrize("stage", STAGES)
+def test_without_a_plan_no_stage_touches_anything(
+    started: Callable[..., int], stage: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    path = clone.folder / "params.yaml"
-    path.write_text(path.read_text().replace("attention: cbam", "attention: foo"))
-    options = {
-        "download": "--dataset market1501",
-        "split": "--dataset market1501",
-        "train": "--run a --dataset market1501 --start b --attention eca --classifier linear"
-        " --no-triplet",
-        "extract": "--run a --dataset market1501",
-        "evaluate": "--run a",
-    }.get(stage.stem, "")
-    result = clone.run("python", "-m", f"stages.{stage.stem}", *options.split(), check=False)
-    assert result.returncode == 2
-    assert result.stderr.startswith("error: 1 parameter is wrong\n  attention: wrong value")
-    assert clone.state() == " M params.yaml\n"
-    clone.run("git", "checkout", "params.yaml")
+    item = [] if stage == "report" else ["market1501-ours"]
+    assert started(stage, *item) == 2
+    assert capsys.readouterr().err.startswith("error: the plan cannot be read")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"report"}))
+def test_what_the_plan_does_not_have_is_named(
+    started: Callable[..., int], stage: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "plan.json").symlink_to(ROOT / "plan.json")
+    assert started(stage, "market1501-our") == 2
+    said = capsys.readouterr().err
+    assert f"plan.json: {stage}" in said
+    assert "the plan has nothing about 'market1501-our'" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]

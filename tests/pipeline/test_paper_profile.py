@@ -7,7 +7,7 @@ import torch
 from torchvision.models import resnet50
 
 from reidpipe.files import digest
-from tests.data.archives import Files, duke, market, msmt, picture, saved, to_tar, to_zip
+from tests.datasets.archives import Files, duke, market, msmt, picture, saved, to_tar, to_zip
 from tests.pipeline.clone import Clone, stages_run
 
 pytestmark = pytest.mark.slow
@@ -77,7 +77,7 @@ def test_paper_and_back(
 
     clone.run("git", "checkout", "params.yaml")
     back = clone.run("dvc", "repro").stdout
-    assert set(stages_run(back)) <= {"params", "report"}, "all else is in DVC's cache"
+    assert set(stages_run(back)) <= {"resolve", "report"}, "all else is in DVC's cache"
     assert clone.read("dvc.lock") == embedded
     assert clone.state() == ""
 

@@ -12,20 +12,28 @@ pytestmark = pytest.mark.slow
 PARAMS = "profile: embedded\nattention: cbam\nseed: 0\n"
 PIPELINE = """
 stages:
-  params:
-    cmd: echo checked > schema.txt
-    deps: [params.yaml]
-    outs: [schema.txt: {cache: false}]
+  resolve:
+    cmd: python resolve.py
+    always_changed: true
+    outs: [plan.json: {cache: false, persist: true}]
   evaluate:
     cmd: python evaluate.py
-    deps: [evaluate.py, schema.txt]
-    params: [seed, attention]
+    params: [{plan.json: [train.ours]}]
     metrics: [reports/metrics/ours.json: {cache: false}]
 """
-EVALUATE = """
+RESOLVE = """
 import json, re
 text = open("params.yaml").read()
-value = 40.0 + int(re.search(r"seed: (\\d)", text)[1]) + 5 * ("eca" in text)
+seed = int(re.search(r"seed: (\\d)", text)[1])
+network = {"attention": "eca", "k": 3} if "eca" in text else {"attention": "cbam"}
+plan = {"train": {"ours": {"network": network, "seed": seed, "code": "a"}}}
+plan |= {stage: {"ours": {"code": "b"}} for stage in ("extract", "evaluate")}
+json.dump(plan, open("plan.json", "w"))
+"""
+EVALUATE = """
+import json
+run = json.load(open("plan.json"))["train"]["ours"]
+value = 40.0 + run["seed"] + 5 * (run["network"]["attention"] == "eca")
 json.dump({"mAP": value}, open("reports/metrics/ours.json", "w"))
 """
 
@@ -37,6 +45,7 @@ class Free(Clone):
         self.folder = folder
         (folder / "reports/metrics").mkdir(parents=True)
         files = {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "evaluate.py": EVALUATE}
+        files["resolve.py"] = RESOLVE
         for name, content in files.items():
             (folder / name).write_text(content)
         self.run("git", "init", "-q", "-b", "main")

@@ -2,20 +2,21 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reidpipe.params import Params, load
-from reidpipe.reporting import published
-from reidpipe.reporting.experiment import load_runs
-from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.paired import Pairs
-from reidpipe.reporting.published import Published
+from reidpipe.formats import plan
+from reidpipe.formats.params import Params
+from reidpipe.reporting.reading import published
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.reporting.reading.published import Published
+from reidpipe.reporting.reading.results import load_results
 from reidpipe.reporting.report import report
-from reidpipe.reporting.results import load_results
-from reidpipe.reporting.tables import build_tables
+from reidpipe.reporting.science.paired import Pairs
+from reidpipe.reporting.science.tables import build_tables
 from tests.parallel import built_once
-from tests.reporting.fake import build
+from tests.reporting.fake import build, resolved
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +26,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def params(repository: Path) -> Params:
-    return load(repository / "params.yaml")
+    return resolved(repository).params
+
+
+@pytest.fixture(scope="session")
+def entry(repository: Path) -> dict[str, Any]:
+    """What the plan says of the report."""
+    return plan.entry("report", path=repository / plan.PLAN_FILE)
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +41,13 @@ def printed(repository: Path) -> Published:
 
 
 @pytest.fixture(scope="session")
-def inputs(repository: Path, params: Params, printed: Published) -> Inputs:
-    runs = load_runs(repository / "dvc.yaml", params)
+def inputs(repository: Path, printed: Published) -> Inputs:
+    made = resolved(repository)
+    params, runs = made.params, made.runs
     results = load_results(runs, repository)
     pairs = Pairs(results, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
-    return Inputs(repository, params, runs, results, tables)
+    return Inputs(repository, made, results, tables)
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +56,13 @@ def pairs(inputs: Inputs) -> Pairs:
 
 
 @pytest.fixture(scope="session")
-def reported(repository: Path, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reported(
+    repository: Path, entry: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A copy of the repository after the report stage."""
 
     def build_report(root: Path) -> None:
-        shutil.copytree(repository, root)
-        report(root, params)
+        shutil.copytree(repository, root, symlinks=True)
+        report(root, entry)
 
     return built_once(tmp_path_factory, "reported", build_report)

@@ -1,6 +1,6 @@
 """A repository in which every stage but the report has run, on a few synthetic people.
 
-Embeddings are drawn, not learnt: a vector a person plus noise that shrinks from run to run, so
+Embeddings are drawn, not learnt: a vector per person plus noise that shrinks from run to run, so
 that the runs differ in a known order. Rankings come from plain loops over the protocol.
 """
 
@@ -12,18 +12,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reidpipe import checkpoint
-from reidpipe.data import packing, splitting, synthetic
+from reidpipe.datasets import splitting
+from reidpipe.datasets.download import synthesised
 from reidpipe.files import write_csv, write_json
-from reidpipe.models.initial import initialise, torch_stream
-from reidpipe.models.reid import ReID
-from reidpipe.params import Params, SyntheticSource, load
-from reidpipe.reporting.experiment import Run, load_runs
-from reidpipe.reporting.model_card import load_artifacts
+from reidpipe.formats import features, plan, ranking
+from reidpipe.formats import weights as checkpoint
+from reidpipe.formats.features import Features
+from reidpipe.formats.ranking import Ranking
+from reidpipe.formats.settings.data import SyntheticSource
+from reidpipe.layers.initial import initialise, torch_stream
+from reidpipe.plan.resolve import resolve
+from reidpipe.reporting.reading.experiment import Experiment, Run, experiment
 from reidpipe.runtime.streams import stream
+from reidpipe.systems.ours import Network
 
 ROOT = Path(__file__).parents[2]
-INPUTS = ("params.yaml", "dvc.yaml", "requirements.lock", "reports/published.yaml")
+INPUTS = ("params.yaml", "runs.yaml", "dvc.yaml", "requirements.lock", "reports/published.yaml")
 TOP, CURVE, DIMENSIONS = 20, 50, 16
 
 
@@ -32,26 +36,31 @@ def build(root: Path) -> None:
     for name in INPUTS:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
-    params = load(root / "params.yaml")
-    for name, source in params.active.data.items():
+    for name in ("reidpipe", "stages"):
+        (root / name).symlink_to(ROOT / name)
+    resolve(root)
+    made = resolved(root)
+    for name, source in made.params.active.data.items():
         assert isinstance(source, SyntheticSource)
         small = source.model_copy(update={"train_ids": 6, "test_ids": 12, "distractors": 4})
         _data_set(root, name, small)
-    for number, (name, run) in enumerate(load_runs(root / "dvc.yaml", params).items()):
+    for number, (name, run) in enumerate(made.runs.items()):
         _evaluated(root, name, run, noise=1.6 - 0.1 * number)
         _trained(root, name)
-    for artifact in load_artifacts(root / "dvc.yaml").values():  # their bytes are hashed, not read
-        (root / artifact.path).write_bytes(artifact.run.encode())
+    for run_of in made.artifacts.values():  # their bytes are hashed, not read
+        (root / f"runs/{run_of}/model.safetensors").write_bytes(run_of.encode())
     for name in ("market1501-baseline", "market1501-ours"):
-        _model(root, name, load_runs(root / "dvc.yaml", params)[name], params)
+        _model(root, name, made.runs[name], made.params.active.train.image_size)
+
+
+def resolved(root: Path) -> Experiment:
+    """What the plan says of the report."""
+    return experiment(plan.entry("report", path=root / plan.PLAN_FILE))
 
 
 def _data_set(root: Path, name: str, source: SyntheticSource) -> None:
-    raw, zipped = root / f"{name}.raw.zip", root / f"data/raw/{name}.zip"
-    synthetic.generate(raw, source)
-    zipped.parent.mkdir(parents=True, exist_ok=True)
-    packing.pack(raw, zipped, source.layout, extras=["truth.csv"])
-    raw.unlink()
+    zipped = root / f"data/raw/{name}.zip"
+    synthesised(source, zipped)
     figures = splitting.split(zipped, root / f"data/splits/{name}.csv", source.layout)
     write_json(
         root / f"reports/data/{name}.json",
@@ -66,16 +75,9 @@ def _evaluated(root: Path, name: str, run: Run, noise: float) -> None:
     draw = stream(0, "features", run.dataset, "noise").normal(size=(len(rows), DIMENSIONS))
     people = {p: stream(0, "person", run.dataset, int(p)).normal(size=DIMENSIONS) for p in set(pid)}
     embedding = np.stack([people[p] for p in pid]) + noise * draw
-    checkpoint.save(
-        root / f"runs/{name}/features.safetensors",
-        {
-            "embedding": torch.tensor(embedding, dtype=torch.float32),
-            "pid": torch.tensor(pid),
-            "camid": torch.tensor(camid),
-            "subset": torch.tensor(~query, dtype=torch.uint8),
-        },
-        {"run": name},
-    )
+    tensors = torch.tensor(embedding, dtype=torch.float32), torch.tensor(pid), torch.tensor(camid)
+    found = Features(*tensors, queries=int(query.sum()))
+    features.write(root / f"runs/{name}/features.safetensors", found, {"run": name})
     _ranked(root, name, embedding, np.stack([pid, camid]), query)
 
 
@@ -99,16 +101,16 @@ def _ranked(
             lists.append((number, ranks, order[:TOP], distances[order[:TOP]]))
     ap = np.array([np.mean(np.arange(1, len(r) + 1) / (r + 1)) for _, r, _, _ in lists])
     first = np.array([ranks[0] for _, ranks, _, _ in lists])
-    np.savez(
-        root / f"runs/{name}/ranking.npz",
+    found = Ranking(
         query=np.array([number for number, *_ in lists]),
         average_precision=ap,
         first_match=first,
         inp=np.array([len(r) / (r[-1] + 1) for _, r, _, _ in lists]),
-        num_query=np.array(query.sum()),
+        num_query=int(query.sum()),
         top=np.stack([top for *_, top, _ in lists]),
         top_distance=np.stack([far for *_, far in lists]).astype(np.float32),
     )
+    ranking.write(root / f"runs/{name}/ranking.npz", found)
     curve = [float(100 * np.mean(first < rank)) for rank in range(1, CURVE + 1)]
     write_csv(root / f"reports/cmc/{name}.csv", ["rank", "cmc"], list(enumerate(curve, start=1)))
     mean = float(100 * ap.mean())
@@ -126,18 +128,10 @@ def _trained(root: Path, name: str) -> None:
     write_csv(root / f"runs/{name}/history.csv", header, history)
 
 
-def _model(root: Path, name: str, run: Run, params: Params) -> None:
-    train = params.active.train
-    model = ReID(
-        backbone=train.backbone,
-        attention=run.model.attention,
-        attention_options=train.attention.options(run.model.attention),
-        classifier=run.model.classifier,
-        circle=train.circle,
-        num_classes=6,
-    )
+def _model(root: Path, name: str, run: Run, image_size: tuple[int, int]) -> None:
+    model = Network(6, **run.network)
     initialise(model, torch_stream(0, "weights"))
-    about = {**model.about(), "image_size": train.image_size, "run": name}
+    about = {**model.about(), "image_size": image_size, "run": name}
     checkpoint.save(root / f"runs/{name}/model.safetensors", model.state_dict(), about)
 
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from reidpipe.data.transforms import normalise
-from reidpipe.models.reid import ReID
-from reidpipe.models.trained import load
-from reidpipe.reporting.attention_maps import grad_cam, looks, overlaid, pair
-from reidpipe.reporting.inputs import Inputs
+from reidpipe.images.transforms import normalise
+from reidpipe.reporting.pictures.attention_maps import grad_cam, looks, overlaid, pair
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.systems.ours import Network
+from reidpipe.systems.trained import load
 
 
 @pytest.fixture(scope="module")
-def network(inputs: Inputs) -> tuple[ReID, torch.Tensor]:
+def network(inputs: Inputs) -> tuple[Network, torch.Tensor]:
     """The fake Ours with gates that are not flat, and two images of one person."""
     model, size, _ = load(inputs.root / "runs/market1501-ours/model.safetensors")
     for name, weights in model.named_parameters():
@@ -32,7 +32,7 @@ def test_grad_cam_of_a_known_map() -> None:
     assert grad_cam(feature_map, gradient).tolist() == [[0, 0.25], [0, 1]]
 
 
-def test_the_map_is_that_of_the_projection(network: tuple[ReID, torch.Tensor]) -> None:
+def test_the_map_is_that_of_the_projection(network: tuple[Network, torch.Tensor]) -> None:
     """Pooling and BN neck are linear: each channel's weight can be written down."""
     model, images = network
     neck = model.neck
@@ -47,7 +47,7 @@ def test_the_map_is_that_of_the_projection(network: tuple[ReID, torch.Tensor]) -
     assert np.allclose(looks(model, images).grad_cam, expected, atol=1e-4)
 
 
-def test_gates_are_the_last_of_each_stage(network: tuple[ReID, torch.Tensor]) -> None:
+def test_gates_are_the_last_of_each_stage(network: tuple[Network, torch.Tensor]) -> None:
     model, images = network
     seen = looks(model, images).gates
     assert list(seen) == ["layer1", "layer2", "layer3", "layer4"]
@@ -56,7 +56,7 @@ def test_gates_are_the_last_of_each_stage(network: tuple[ReID, torch.Tensor]) ->
         assert (gate.min(), gate.max()) == (0, 1)
 
 
-def test_hooks_are_gone_afterwards(network: tuple[ReID, torch.Tensor]) -> None:
+def test_hooks_are_gone_afterwards(network: tuple[Network, torch.Tensor]) -> None:
     model, images = network
     looks(model, images)
     assert not any(module._forward_hooks for module in model.modules())

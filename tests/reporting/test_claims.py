@@ -4,7 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from reidpipe.reporting.claims import (
+from reidpipe.metrics.bootstrap import Difference
+from reidpipe.reporting.ledger import claims_markdown
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.reporting.reading.published import Published
+from reidpipe.reporting.science.claims import (
     Check,
     Verdict,
     check_claims,
@@ -13,11 +17,8 @@ from reidpipe.reporting.claims import (
     rebuilt_detail,
     worst,
 )
-from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.ledger import claims_markdown
-from reidpipe.reporting.paired import Difference, Pairs
-from reidpipe.reporting.published import Published
-from reidpipe.reporting.tables import build_tables
+from reidpipe.reporting.science.paired import Pairs
+from reidpipe.reporting.science.tables import build_tables
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +66,10 @@ def test_where_c3_and_c5_fail(checks: dict[str, Check]) -> None:
 @pytest.mark.parametrize(
     ("difference", "verdict"),
     [
-        (Difference(2, 1, 3), "holds"),
-        (Difference(-2, -3, -1), "does not hold"),
-        (Difference(2, -1, 5), "undecided"),
-        (Difference(0, 0, 0), "undecided"),
+        (Difference(10, 12, 1, 3), "holds"),
+        (Difference(10, 8, -3, -1), "does not hold"),
+        (Difference(10, 12, -1, 5), "undecided"),
+        (Difference(10, 10, 0, 0), "undecided"),
     ],
 )
 def test_the_interval_decides(difference: Difference, verdict: Verdict) -> None:
@@ -86,21 +87,21 @@ def test_rebuilt_verdicts_follow_the_runs(checks: dict[str, Check], pairs: Pairs
     """The fake runs get better from row to row, Ours is the best of them."""
     assert checks["C1"].rebuilt == checks["C2"].rebuilt == "holds"
     found = pairs.difference("market1501-ours", "market1501-baseline", "rank1")
-    assert f"{found.value:+.2f}" in rebuilt_detail(checks["C1"])
+    assert f"{found.points:+.2f}" in rebuilt_detail(checks["C1"])
 
 
 def test_cited_methods_are_comparable_on_real_data_alone(
     checks: dict[str, Check], inputs: Inputs, printed: Published, pairs: Pairs
 ) -> None:
     assert checks["C5"].rebuilt == "not comparable"
-    real = inputs.params.model_copy(update={"profile": "paper"})
+    real = inputs.params.model_copy(update={"profile": "paper", "paper": inputs.params.active})
     tables = build_tables(printed, inputs.runs, inputs.results, real, pairs)
     check = check_claims(printed, tables, pairs)[4]
     against = {(p.table, p.column, p.lower): p.rebuilt for p in check.comparisons}
     rebuilt = inputs.results["msmt17-ours-pretrained"].metrics["mAP"]
     found = against["table4", "mAP", "OSNet"]
     assert found is not None
-    assert found.value == pytest.approx(rebuilt - 52.9, abs=0.005)
+    assert found.points == pytest.approx(rebuilt - 52.9, abs=0.005)
     assert check.rebuilt in ("holds", "does not hold", "undecided")
 
 

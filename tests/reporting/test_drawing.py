@@ -5,10 +5,10 @@ import re
 import pytest
 
 from reidpipe.errors import UserError
-from reidpipe.reporting.curves import cmc_curves, read_history
-from reidpipe.reporting.drawing import VARIABLES, Drawing
-from reidpipe.reporting.embedding_map import embedding_map
-from reidpipe.reporting.inputs import Inputs
+from reidpipe.reporting.pictures.curves import cmc_curves, read_history
+from reidpipe.reporting.pictures.drawing import VARIABLES, Drawing
+from reidpipe.reporting.pictures.embedding_map import embedding_map
+from reidpipe.reporting.reading.inputs import Inputs
 
 
 @pytest.fixture(scope="module")

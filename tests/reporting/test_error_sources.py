@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from reidpipe import checkpoint
-from reidpipe.params import BootstrapParams
-from reidpipe.reporting import conditions
-from reidpipe.reporting.camera_pairs import camera_pairs
-from reidpipe.reporting.conditions import by_condition
-from reidpipe.reporting.inputs import Inputs
+from reidpipe.formats import weights as checkpoint
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.reporting.science import conditions
+from reidpipe.reporting.science.camera_pairs import camera_pairs
+from reidpipe.reporting.science.conditions import by_condition
 
 FEATURES = "runs/market1501-ours/features.safetensors"
 
@@ -54,11 +53,11 @@ def test_features_are_left_as_they_were(inputs: Inputs) -> None:
 def test_every_query_is_in_one_group_of_each_condition(
     inputs: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reidpipe.reporting.conditions.FEWEST", 1)
+    monkeypatch.setattr("reidpipe.reporting.science.conditions.FEWEST", 1)
     data = inputs.data_set("market1501")
     ranking = inputs.results["market1501-ours"].ranking
     members = [shot.member for shot in data.subsets["query"]]
-    groups = by_condition(data.zipped, members, ranking, BootstrapParams(samples=50))
+    groups = by_condition(data.zipped, members, ranking, {"samples": 50})
     for condition in ("Viewpoint", "Occlusion", "Light"):
         own = [group for group in groups if group.condition == condition]
         assert sum(group.queries for group in own) == len(ranking.query)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reidpipe.errors import UserError
-from reidpipe.reporting.published import Published, load
+from reidpipe.reporting.reading.published import Published, load
 
 # Method, then the columns of the table, as the paper prints them.
 TABLE_1 = """

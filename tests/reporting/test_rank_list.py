@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.pictures import sheet
-from reidpipe.reporting.rank_list import CORRECT, WRONG, chosen, drawn, rank_list
-from reidpipe.reporting.retrieval import across_variants, own_runs, rank_lists
+from reidpipe.reporting.pictures.pictures import sheet
+from reidpipe.reporting.pictures.rank_list import CORRECT, WRONG, chosen, drawn, rank_list
+from reidpipe.reporting.pictures.retrieval import across_variants, own_runs, rank_lists
+from reidpipe.reporting.reading.inputs import Inputs
 
 
 def test_best_median_and_worst(inputs: Inputs) -> None:

@@ -3,25 +3,24 @@
 import csv
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reidpipe.errors import UserError
 from reidpipe.files import digest
-from reidpipe.models.complexity import Cost
-from reidpipe.params import CheckParams, Params, ProfileParams, ReportParams
-from reidpipe.reporting.costs import Costs
-from reidpipe.reporting.data_sets import counts
-from reidpipe.reporting.illustration import Illustrations, illustrate
-from reidpipe.reporting.inputs import Inputs
+from reidpipe.formats.params import Check, Params, ProfileParams, Report
 from reidpipe.reporting.page import Content, minus, rendered
-from reidpipe.reporting.provenance import params_hash, versions
-from reidpipe.reporting.published import Published
+from reidpipe.reporting.pictures.data_sets import counts
+from reidpipe.reporting.pictures.illustration import Illustrations, illustrate
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.reporting.reading.provenance import params_hash
+from reidpipe.reporting.reading.published import Published
 from reidpipe.reporting.report import report
+from reidpipe.reporting.science.costs import Cost, Costs
 from tests.first_operation import SET, first_operation
 
 WRITTEN = ("reports/tables", "reports/model_card.md", "reports/figures", "reports/index.html")
@@ -34,16 +33,16 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def test_report_sets_the_instructions_before_anything_is_computed(
-    repository: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+    repository: Path, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with first_operation(monkeypatch) as found:
-        report(repository, params)
+        report(repository, entry)
     assert found[0] == SET
 
 
 def test_tables_figures_and_page(reported: Path) -> None:
     names = sorted(path.name for path in (reported / "reports/tables").iterdir())
-    extra = ["claims.csv", "claims.md", "complexity.csv", "complexity.md"]
+    extra = ["claims.csv", "claims.md", "complexity.csv", "complexity.md", "cmc.csv", "history.csv"]
     assert names == sorted(TABLES + extra)
     figures = {path.name for path in (reported / "reports/figures").iterdir()}
     assert {"cmc.svg", "training.svg", "cost.svg", "embedding.svg", "attention.png"} <= figures
@@ -51,11 +50,11 @@ def test_tables_figures_and_page(reported: Path) -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes(
-    repository: Path, reported: Path, params: Params, tmp_path: Path
+    repository: Path, reported: Path, entry: dict[str, Any], tmp_path: Path
 ) -> None:
     again = tmp_path / "another folder"
-    shutil.copytree(repository, again)
-    report(again, params)
+    shutil.copytree(repository, again, symlinks=True)
+    report(again, entry)
     assert digests(again) == digests(reported)
 
 
@@ -93,7 +92,7 @@ def test_the_page_is_self_contained(reported: Path) -> None:
 
 
 def without_images(profile: ProfileParams) -> ProfileParams:
-    return profile.model_copy(update={"report": ReportParams(images=False)})
+    return profile.model_copy(update={"report": Report(images=False)})
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +109,9 @@ def test_no_photograph_where_they_are_not_allowed(
         (tmp_path / name).symlink_to(inputs.root / name)
     (tmp_path / "reports").unlink()
     shutil.copytree(inputs.root / "reports/data", tmp_path / "reports/data")
-    params = inputs.params.model_copy(update={"embedded": without_images(inputs.params.embedded)})
-    private = replace(inputs, root=tmp_path, params=params)
+    params = inputs.params.model_copy(update={"embedded": without_images(inputs.params.active)})
+    made = replace(inputs.experiment, params=params)
+    private = replace(inputs, root=tmp_path, experiment=made)
     (tmp_path / "reports/figures").mkdir()
     (tmp_path / "reports/figures/ranks-market1501-ours.png").write_bytes(b"of an earlier report")
     pictures = illustrate(private, free)
@@ -158,23 +158,26 @@ def test_the_page_marks_signs_and_copies_plain_text(reported: Path) -> None:
 
 
 def test_the_params_hash_follows_values_of_the_active_profile(params: Params) -> None:
-    inactive = params.model_copy(update={"paper": without_images(params.paper)})
-    active = params.model_copy(update={"embedded": without_images(params.embedded)})
-    assert params_hash(inactive) == params_hash(params)
-    strict = params.model_copy(update={"check": CheckParams(tolerance={"mAP": 0})})
+    active = params.model_copy(update={"embedded": without_images(params.active)})
+    strict = params.model_copy(update={"check": Check(tolerance={"mAP": 0})})
     assert params_hash(strict) == params_hash(params)
     assert params_hash(active) != params_hash(params)
     assert params_hash(params.model_copy(update={"seed": 1})) != params_hash(params)
 
 
-def test_versions_are_those_of_the_lock(repository: Path) -> None:
-    found = versions(repository / "requirements.lock")
-    assert f"torch=={found['torch']} " in (repository / "requirements.lock").read_text()
-    assert list(found)[:2] == ["torch", "torchvision"]
+def test_the_curves_of_table_1_are_one_table_each(reported: Path, inputs: Inputs) -> None:
+    """What `dvc plots show` draws; the order of the runs is that of the table."""
+    for name, source in (("cmc", "reports/cmc/{}.csv"), ("history", "runs/{}/history.csv")):
+        with (reported / f"reports/tables/{name}.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert list(dict.fromkeys(row["run"] for row in rows)) == list(inputs.tables[0].rebuilt)
+        with (reported / source.format("market1501-se")).open() as file:
+            expected = list(csv.DictReader(file))
+        own = [row for row in rows if row.pop("run") == "market1501-se"]
+        assert own == [{key: row[key] for key in own[0]} for row in expected]
 
 
-@pytest.mark.parametrize("read", [versions, counts])
-def test_missing_inputs_are_named(read: Callable[[Path], object], tmp_path: Path) -> None:
+def test_missing_counts_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
-        read(tmp_path / "gone")
+        counts(tmp_path / "gone")
     assert "gone" in str(error.value)

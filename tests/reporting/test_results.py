@@ -1,4 +1,4 @@
-"""Results of exactly the runs in dvc.yaml."""
+"""Results of exactly the runs in runs.yaml."""
 
 import shutil
 from pathlib import Path
@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from reidpipe.errors import UserError
-from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.results import load_results
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.reporting.reading.results import load_results
 
 
 def test_scores_average_to_the_metrics(inputs: Inputs) -> None:
     for result in inputs.results.values():
         for metric in ("rank1", "rank5", "rank10", "mAP"):
-            assert np.isclose(result.ranking.scores(metric).mean(), result.metrics[metric])
+            assert np.isclose(
+                result.ranking.queries.percent()[metric].mean(), result.metrics[metric]
+            )
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ def test_scores_average_to_the_metrics(inputs: Inputs) -> None:
         ("reports/metrics/market1501-old.json", False, "missing: none; extra: market1501-old"),
         ("reports/cmc/market1501-se.csv", True, "market1501-se.csv"),
         ("runs/market1501-se/ranking.npz", True, "ranking.npz"),
-        ("runs/market1501-se/ranking.npz", False, "cannot be read"),
+        ("runs/market1501-se/ranking.npz", False, "not a ranking"),
         ("reports/metrics/market1501-se.json", False, "cannot be read"),
     ],
 )

@@ -2,15 +2,15 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reidpipe.commands.seeds.spread import Spread, write
 from reidpipe.errors import UserError
-from reidpipe.params import Params
-from reidpipe.reporting.inputs import Inputs
+from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.report import report
-from reidpipe.reporting.seeds import OUTDATED, seed_tables
-from reidpipe.seeds.spread import Spread, write
+from reidpipe.reporting.science.seeds import OUTDATED, seed_tables
 
 RUN = "market1501-ours"
 
@@ -50,11 +50,11 @@ def test_another_file_is_refused(inputs: Inputs, tmp_path: Path, text: str) -> N
         seed_tables(tmp_path, inputs.results, 0)
 
 
-def test_the_report_has_the_table(repository: Path, params: Params, tmp_path: Path) -> None:
+def test_the_report_has_the_table(repository: Path, entry: dict[str, Any], tmp_path: Path) -> None:
     root = tmp_path / "copy"
-    shutil.copytree(repository, root)
+    shutil.copytree(repository, root, symlinks=True)
     written(root / "reports/seeds", 12.0, 14.0)
-    report(root, params)
+    report(root, entry)
     markdown = (root / "reports/tables/seeds-mAP.md").read_text()
     assert "13.00" in markdown
     assert "1.41" in markdown

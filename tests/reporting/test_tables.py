@@ -2,17 +2,17 @@
 
 import csv
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from reidpipe.params import Params
-from reidpipe.reporting.experiment import Model, Run
+from reidpipe.formats.params import Params, load
 from reidpipe.reporting.formats import comma_separated, latex, markdown
-from reidpipe.reporting.inputs import Inputs
-from reidpipe.reporting.paired import Pairs
-from reidpipe.reporting.published import Published
-from reidpipe.reporting.tables import Table, build_tables
+from reidpipe.reporting.reading.inputs import Inputs
+from reidpipe.reporting.reading.published import Published
+from reidpipe.reporting.science.paired import Pairs
+from reidpipe.reporting.science.tables import Table, build_tables
 
 
 def rebuilt(inputs: Inputs, printed: Published, pairs: Pairs, without: str) -> list[Table]:
@@ -60,7 +60,7 @@ def test_cited_rows_say_so(inputs: Inputs) -> None:
 def test_runs_on_other_data_have_a_table_of_their_own(
     inputs: Inputs, printed: Published, pairs: Pairs
 ) -> None:
-    own = inputs.runs["market1501-baseline"].model_copy(update={"dataset": "mine"})
+    own = replace(inputs.runs["market1501-baseline"], dataset="mine")
     runs = {**inputs.runs, "mine-baseline": own}
     results = {**inputs.results, "mine-baseline": inputs.results["market1501-baseline"]}
     tables = build_tables(printed, runs, results, inputs.params, pairs)
@@ -87,9 +87,7 @@ def test_a_left_out_data_set_is_named(inputs: Inputs, printed: Published, pairs:
 def test_a_run_that_the_paper_lacks_is_appended(
     inputs: Inputs, printed: Published, pairs: Pairs
 ) -> None:
-    model = Model(attention="se", classifier="linear", triplet=False)
-    new = Run(dataset="market1501", start="reidpipe/models/initial.py", model=model)
-    runs = {**inputs.runs, "market1501-sixth": new}
+    runs = {**inputs.runs, "market1501-sixth": inputs.runs["market1501-se"]}
     results = {**inputs.results, "market1501-sixth": inputs.results["market1501-se"]}
     known = Pairs(results, inputs.params.active.evaluate.bootstrap)
     table = build_tables(printed, runs, results, inputs.params, known)[0]
@@ -105,7 +103,9 @@ def test_embedded_is_loud_and_paper_is_not(
 ) -> None:
     for form in (markdown, latex):
         assert all("NOT comparable" in form(table) for table in inputs.tables)
-    real: Params = inputs.params.model_copy(update={"profile": "paper"})
+    real: Params = inputs.params.model_copy(
+        update={"profile": "paper", "paper": load(profile="paper").active}
+    )
     tables = build_tables(printed, inputs.runs, inputs.results, real, pairs)
     assert all("NOT comparable" not in markdown(table) for table in tables)
     assert "Profile paper: resnet50, 256x128 pixels" in markdown(tables[0])

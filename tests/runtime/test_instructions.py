@@ -109,7 +109,7 @@ def test_processes_that_it_starts_have_them_too() -> None:
 
 CONVOLUTION = (
     "from reidpipe.runtime import machine\n"
-    "from reidpipe.data import transforms\n"
+    "from reidpipe.images import transforms\n"
     "machine.prepare('cpu', 1, 'avx2')\n"
     "import torch\n"
     "torch.nn.Conv2d(8, 8, 3)(torch.ones(2, 8, 9, 9).contiguous(memory_format=torch.channels_last))"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reidpipe.errors import UserError
-from reidpipe.models.initial import torch_stream
+from reidpipe.layers.initial import torch_stream
 from reidpipe.runtime.machine import prepare
 
 

@@ -12,8 +12,8 @@ def test_lines_have_counts_pace_time_left_and_figures(
     monkeypatch.setattr("reidpipe.runtime.progress.time.monotonic", lambda: float(next(clock)))
     with progress("train", 100) as show:
         show(50)
-        show(80, figures={"loss": 1.23456})
-        show(100, figures={"loss": 1.0})
+        show(80, values={"loss": 1.23456})
+        show(100, values={"loss": 1.0})
     first, second, third = capsys.readouterr().err.splitlines()
     assert first == "train 50/100"
     assert second.startswith("train 80/100 ")
@@ -26,5 +26,5 @@ def test_lines_have_counts_pace_time_left_and_figures(
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("train", 2, quiet=True) as show:
         show(1)
-        show(2, figures={"loss": 1.0})
+        show(2, values={"loss": 1.0})
     assert capsys.readouterr().err == ""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reidpipe.params import TrainParams, load
+from reidpipe.formats.params import load
+from reidpipe.formats.settings.training import Recipe
 from reidpipe.runtime.streams import stream
 from tests.training.process import Forks
 
@@ -37,7 +38,7 @@ def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def recipe() -> TrainParams:
+def recipe() -> Recipe:
     """The embedded recipe, shrunk to seconds."""
     small = {
         "epochs": 3,
@@ -49,8 +50,8 @@ def recipe() -> TrainParams:
         "instructions": "native",  # those of tests/conftest.py, here and in what it starts
         "augment": {"flip": 0.5, "pad": 2, "erase": 0.5},
     }
-    content = load(ROOT / "params.yaml").embedded.train.model_dump(by_alias=True) | small
-    return TrainParams.model_validate(content)
+    whole = load(ROOT / "params.yaml", profile="embedded").active.train
+    return Recipe.model_validate(whole.model_dump() | small)
 
 
 @pytest.fixture(scope="session")

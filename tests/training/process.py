@@ -20,19 +20,26 @@ from pathlib import Path
 from typing import Any
 
 from reidpipe.errors import reported
-from reidpipe.params import LoadingParams, TrainParams
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.runtime.settings import Loading
 from reidpipe.training import resume
-from reidpipe.training.run import Run, train
+from reidpipe.training.run import train
 from tests import fresh
 
+OURS = {
+    "attention": "cbam",
+    "classifier": "circle",
+    "triplet": True,
+    "backbone": "resnet10_x0_5",
+}
+"""Keyword arguments of the network."""
 
-def arguments(tiny_set: tuple[Path, Path], recipe: TrainParams, *options: str) -> list[str]:
-    return [*map(str, tiny_set), recipe.model_dump_json(by_alias=True), *options]
+
+def arguments(tiny_set: tuple[Path, Path], recipe: Recipe, *options: str) -> list[str]:
+    return [*map(str, tiny_set), recipe.model_dump_json(), *options]
 
 
-def start(
-    tiny_set: tuple[Path, Path], recipe: TrainParams, *options: str, **environment: str
-) -> Any:
+def start(tiny_set: tuple[Path, Path], recipe: Recipe, *options: str, **environment: str) -> Any:
     """The process, in the current folder, with an environment of its own."""
     command = [sys.executable, "-m", "tests.training.process"]
     return subprocess.Popen(
@@ -54,7 +61,7 @@ class Forks:
             text=True,
         )
 
-    def __call__(self, tiny_set: tuple[Path, Path], recipe: TrainParams, *options: str) -> "Forked":
+    def __call__(self, tiny_set: tuple[Path, Path], recipe: Recipe, *options: str) -> "Forked":
         """The run, in the current folder and a group of its own."""
         folder = str(Path.cwd())
         pid = self.ask("fork", folder, *arguments(tiny_set, recipe, *options))
@@ -159,7 +166,7 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("archive", type=Path)
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("recipe", type=TrainParams.model_validate_json)
+    parser.add_argument("recipe", type=Recipe.model_validate_json)
     parser.add_argument("--dies-at", type=int, default=0)
     parser.add_argument("--room", type=int, default=0)
     parser.add_argument("--workers", type=int, default=0)
@@ -169,11 +176,11 @@ def main(words: list[str]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (args.room, args.room))
     # Every epoch is saved, whatever that costs.
     resume.State.due = lambda self, *, epoch_ends: epoch_ends  # type: ignore[method-assign]
-    files = {"archive": args.archive, "manifest": args.manifest}
+    files: dict[str, Any] = {"archive": args.archive, "manifest": args.manifest}
     outputs = {"model_file": Path("b/model.safetensors"), "history_file": Path("b/history.csv")}
-    ours = Run("tiny", attention="cbam", classifier="circle", triplet=True)
-    loading = LoadingParams(workers=args.workers)
-    train(ours, args.recipe, 0, **files, weights=None, **outputs, loading=loading)
+    loading = Loading(workers=args.workers)
+    files |= outputs
+    train("tiny", OURS, args.recipe, 0, **files, start=None, code="tests", loading=loading)
 
 
 if __name__ == "__main__":

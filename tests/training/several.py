@@ -10,27 +10,29 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from reidpipe.data.images import Images
-from reidpipe.extraction import embed
-from reidpipe.models.reid import ReID
-from reidpipe.params import ExtractParams, TrainParams
+from reidpipe.extraction.embeddings import embed
+from reidpipe.formats.settings.extraction import ExtractParams
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.images.images import Images
 from reidpipe.runtime import machine, ranks
+from reidpipe.systems.ours import Network
 from reidpipe.training import position, resume
 from reidpipe.training import run as training
-from reidpipe.training.run import Run
+from tests.training.process import OURS
 
 make, save = training.new_model, resume.State.save
 
 
-def frozen(run: Run, params: TrainParams, num_classes: int, seed: int) -> ReID:
+def frozen(network: Mapping[str, Any], num_classes: int, seed: int) -> Network:
     """A network whose batch norms stay in evaluation mode."""
-    model = make(run, params, num_classes, seed)
+    model = make(network, num_classes, seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train = lambda mode=True, module=module: module  # type: ignore[method-assign]
@@ -47,15 +49,15 @@ def save_slowly(state: resume.State, *arguments: Any) -> None:
 def main(
     folder: Path, archive: Path, manifest: Path, devices: int, last: int, *, interrupts: bool
 ) -> None:
-    recipe = TrainParams.model_validate_json((folder / "recipe.json").read_text())
+    recipe = Recipe.model_validate_json((folder / "recipe.json").read_text())
     recipe = recipe.model_copy(update={"devices": devices})
     training.new_model = frozen
     losses: list[float] = []
     add = position.Position.add
 
-    def noted(self: position.Position, figures: dict[str, float]) -> None:
-        losses.append(figures["loss"])
-        add(self, figures)
+    def noted(self: position.Position, values: dict[str, float]) -> None:
+        losses.append(values["loss"])
+        add(self, values)
         if len(losses) == last and not interrupts:
             sys.exit(9)
         if len(losses) == last and ranks.rank() == 0:
@@ -67,15 +69,17 @@ def main(
     resume.State.due = lambda self, *, epoch_ends: self.writes and not interrupts  # type: ignore[method-assign]
     files: dict[str, Any] = {"model_file": folder / "model", "history_file": folder / "history.csv"}
     training.train(
-        Run("tiny", "cbam", "circle", True),  # noqa: FBT003
+        "tiny",
+        OURS,
         recipe,
         0,
         archive=archive,
         manifest=manifest,
-        weights=None,
+        start=None,
         **files,
+        code="tests",
     )
-    model = frozen(Run("tiny", "cbam", "circle", True), recipe, 6, 0).eval()  # noqa: FBT003
+    model = frozen(OURS, 6, 0).eval()
     members = [line.split(",")[0] for line in manifest.read_text().splitlines()[1:]]
     images = Images(archive, members, (32, 16), cache_mb=0)
     device = machine.prepare("cpu", 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reidpipe.files import digest
-from reidpipe.params import TrainParams
+from reidpipe.formats.settings.training import Recipe
 from reidpipe.runtime.streams import stream
 from tests.training.process import Forks
 
@@ -25,7 +25,7 @@ def outputs() -> str:
     return digest(Path("b/model.safetensors")) + digest(Path("b/history.csv"))
 
 
-def undisturbed(forks: Forks, tiny_set: Set, recipe: TrainParams) -> str:
+def undisturbed(forks: Forks, tiny_set: Set, recipe: Recipe) -> str:
     assert forks(tiny_set, recipe).wait() == 0
     hashes = outputs()
     forget_outputs()
@@ -39,7 +39,7 @@ def forget_outputs() -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("kills at changes")
-def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: TrainParams, forks: Forks) -> None:
+def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: Recipe, forks: Forks) -> None:
     """Three epochs save two states, then the model and the history: every change of them."""
     short = recipe.model_copy(update={"epochs": 3})
     expected = undisturbed(forks, tiny_set, short)
@@ -57,7 +57,7 @@ def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: TrainParams, for
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("kills at random")
-def test_killed_at_random_moments(tiny_set: Set, recipe: TrainParams, forks: Forks) -> None:
+def test_killed_at_random_moments(tiny_set: Set, recipe: Recipe, forks: Forks) -> None:
     """A moment may lie beyond the end: the bytes are compared, and the next run begins anew."""
     longer = recipe.model_copy(update={"epochs": 80})
     begun = time.monotonic()
@@ -81,9 +81,7 @@ def test_killed_at_random_moments(tiny_set: Set, recipe: TrainParams, forks: For
     assert outputs() == expected
 
 
-def test_a_full_disk_is_said_and_costs_nothing(
-    tiny_set: Set, recipe: TrainParams, forks: Forks
-) -> None:
+def test_a_full_disk_is_said_and_costs_nothing(tiny_set: Set, recipe: Recipe, forks: Forks) -> None:
     full = forks(tiny_set, recipe, "--room", str(8 << 20))
     assert full.wait() == 2
     said = full.said()

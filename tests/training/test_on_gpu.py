@@ -1,23 +1,29 @@
 """What only a GPU shows: kernels without a deterministic form, its precisions, its memory."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from reidpipe import checkpoint, evaluation
-from reidpipe.doctor.training import step_cost
+from reidpipe.commands.doctor.training import step_cost
 from reidpipe.errors import UserError
-from reidpipe.extraction import extract
+from reidpipe.evaluation.evaluate import evaluate
+from reidpipe.extraction.embeddings import extract
 from reidpipe.files import digest
-from reidpipe.params import EvaluateParams, ExtractParams, LoadingParams, RerankParams, TrainParams
-from reidpipe.training.run import Run, train
+from reidpipe.formats import ranking
+from reidpipe.formats import weights as checkpoint
+from reidpipe.formats.settings.evaluation import EvaluateParams
+from reidpipe.formats.settings.extraction import ExtractParams
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.runtime.settings import Loading
+from reidpipe.training.run import train
 from tests.training.dying import KilledError, die_in_step, save_every_step
+from tests.training.process import OURS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is there")
 Set = tuple[Path, Path]
-OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
 LOSSES = 2, 3, 4
 """Columns of history.csv."""
 
@@ -28,11 +34,17 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def on_gpu(recipe: TrainParams) -> TrainParams:
+def on_gpu(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"device": "cuda", "precision": "bf16", "image_size": (64, 32)})
 
 
-def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS, workers: int = 0) -> str:
+def go(
+    tiny_set: Set,
+    recipe: Recipe,
+    folder: Path,
+    network: Mapping[str, Any] = OURS,
+    workers: int = 0,
+) -> str:
     archive, manifest = tiny_set
     model, history = folder / "model.safetensors", folder / "history.csv"
     files: dict[str, Any] = {
@@ -41,37 +53,37 @@ def go(tiny_set: Set, recipe: TrainParams, folder: Path, run: Run = OURS, worker
         "model_file": model,
         "history_file": history,
     }
-    loading = LoadingParams(workers=workers)
-    train(run, recipe, 0, **files, weights=None, loading=loading)
+    loading = Loading(workers=workers)
+    train("tiny", network, recipe, 0, **files, start=None, code="tests", loading=loading)
     return digest(model) + digest(history)
 
 
 @pytest.mark.parametrize("attention", ["none", "se", "eca", "cbam", "nonlocal", "danet"])
 @pytest.mark.parametrize("backbone", ["resnet10_x0_5", "resnet50"])
 def test_every_attention_trains_to_equal_bytes(
-    tiny_set: Set, on_gpu: TrainParams, tmp_path: Path, attention: str, backbone: str
+    tiny_set: Set, on_gpu: Recipe, tmp_path: Path, attention: str, backbone: str
 ) -> None:
     """An operation without a deterministic form would stop with an error."""
-    run = Run("tiny", attention=attention, classifier="circle", triplet=True)
-    recipe = on_gpu.model_copy(update={"backbone": backbone})
-    assert go(tiny_set, recipe, tmp_path / "a", run) == go(tiny_set, recipe, tmp_path / "b", run)
+    network = {**OURS, "attention": attention, "backbone": backbone}
+    first = go(tiny_set, on_gpu, tmp_path / "a", network)
+    assert go(tiny_set, on_gpu, tmp_path / "b", network) == first
 
 
 @pytest.mark.parametrize("classifier", ["linear", "unified"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_every_precision_and_head_trains_to_equal_bytes_with_any_workers(
-    tiny_set: Set, on_gpu: TrainParams, tmp_path: Path, classifier: str, precision: str
+    tiny_set: Set, on_gpu: Recipe, tmp_path: Path, classifier: str, precision: str
 ) -> None:
-    run = Run("tiny", attention="cbam", classifier=classifier, triplet=False)
+    network = {**OURS, "classifier": classifier, "triplet": False}
     recipe = on_gpu.model_copy(update={"precision": precision})
-    alone = go(tiny_set, recipe, tmp_path / "a", run)
-    assert go(tiny_set, recipe, tmp_path / "b", run, workers=2) == alone
+    alone = go(tiny_set, recipe, tmp_path / "a", network)
+    assert go(tiny_set, recipe, tmp_path / "b", network, workers=2) == alone
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_killed_the_next_run_ends_with_the_same_bytes(
     tiny_set: Set,
-    on_gpu: TrainParams,
+    on_gpu: Recipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     precision: str,
@@ -85,7 +97,7 @@ def test_killed_the_next_run_ends_with_the_same_bytes(
     assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
 
 
-def test_the_first_losses_are_the_cpus(tiny_set: Set, recipe: TrainParams, tmp_path: Path) -> None:
+def test_the_first_losses_are_the_cpus(tiny_set: Set, recipe: Recipe, tmp_path: Path) -> None:
     one_step = recipe.model_copy(update={"epochs": 1, "milestones": (), "identities": 6})
     rows = []
     for device in ("cpu", "cuda"):
@@ -96,7 +108,7 @@ def test_the_first_losses_are_the_cpus(tiny_set: Set, recipe: TrainParams, tmp_p
 
 
 def test_a_step_that_does_not_fit_says_what_to_lower(
-    tiny_set: Set, on_gpu: TrainParams, tmp_path: Path
+    tiny_set: Set, on_gpu: Recipe, tmp_path: Path
 ) -> None:
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(0.005)
@@ -108,9 +120,7 @@ def test_a_step_that_does_not_fit_says_what_to_lower(
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_features_and_figures_are_the_cpus(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path
-) -> None:
+def test_features_and_figures_are_the_cpus(tiny_set: Set, recipe: Recipe, tmp_path: Path) -> None:
     archive, manifest = tiny_set
     lines = manifest.read_text().splitlines()
     test = tmp_path / "test.csv"
@@ -135,12 +145,12 @@ def test_features_and_figures_are_the_cpus(
     torch.testing.assert_close(found["cuda"], found["cpu"], rtol=1e-3, atol=1e-3)
     assert digest(tmp_path / "cuda.safetensors") == digest(tmp_path / "again.safetensors")
     assert torch.cosine_similarity(found["bf16"], found["cpu"]).min() > 0.99
-    for rerank in (None, RerankParams(k1=4, k2=2)):
+    for rerank in (None, {"k1": 4, "k2": 2}):
         made = {}
         for device in ("cpu", "cuda"):
             folder = tmp_path / f"{device}{rerank is not None}"
             params = EvaluateParams(device=device, rerank=rerank, top_k=5)
-            evaluation.evaluate(
+            evaluate(
                 tmp_path / "cpu.safetensors",
                 params,
                 out_metrics=folder / "metrics.json",
@@ -148,12 +158,12 @@ def test_features_and_figures_are_the_cpus(
                 out_queries=folder / "queries.csv",
                 out_ranking=folder / "ranking.npz",
             )
-            made[device] = evaluation.read_ranking(folder / "ranking.npz")
+            made[device] = ranking.read(folder / "ranking.npz")
         assert (made["cpu"].first_match == made["cuda"].first_match).all()
         assert made["cuda"].average_precision == pytest.approx(made["cpu"].average_precision)
 
 
-def test_the_doctor_measures_a_step(recipe: TrainParams) -> None:
-    seconds, gigabytes = step_cost("cbam", recipe, torch.device("cuda"))
+def test_the_doctor_measures_a_step(recipe: Recipe) -> None:
+    seconds, gigabytes = step_cost(OURS, recipe, torch.device("cuda"))
     assert 0 < seconds < 10
     assert 0 < gigabytes < 10

@@ -3,39 +3,42 @@
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from reidpipe import checkpoint
 from reidpipe.errors import UserError
 from reidpipe.files import digest
-from reidpipe.params import LoadingParams, TrainParams
+from reidpipe.formats import weights as checkpoint
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.runtime.settings import Loading
 from reidpipe.training import loop, position, resume
-from reidpipe.training.run import ONE_PROCESS, Run, train
+from reidpipe.training.run import ONE_PROCESS, train
 from tests.training.dying import KilledError, die_in_step, save_every_step
-from tests.training.process import Forks, start
+from tests.training.process import OURS, Forks, start
 
-OURS = Run("tiny", attention="cbam", classifier="circle", triplet=True)
 Set = tuple[Path, Path]
 
 
 def go(
     tiny_set: Set,
-    recipe: TrainParams,
+    recipe: Recipe,
     folder: Path,
-    run: Run = OURS,
+    network: Mapping[str, Any] = OURS,
     *,
     seed: int = 0,
-    loading: LoadingParams = ONE_PROCESS,
+    loading: Loading = ONE_PROCESS,
+    code: str = "tests",
 ) -> str:
     """Train in `folder`; the hash of model and history."""
     archive, manifest = tiny_set
     model, history = folder / "model.safetensors", folder / "history.csv"
-    files = {"archive": archive, "manifest": manifest, "model_file": model, "history_file": history}
-    train(run, recipe, seed, **files, weights=None, loading=loading)
+    files: dict[str, Any] = {"archive": archive, "manifest": manifest, "model_file": model}
+    files |= {"history_file": history, "start": None, "code": code, "loading": loading}
+    train("tiny", network, recipe, seed, **files)
     return digest(model) + digest(history)
 
 
@@ -45,7 +48,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_equal_bytes_twice_and_another_seed_differs(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+    tiny_set: Set, recipe: Recipe, tmp_path: Path
 ) -> None:
     torch.rand(7)  # the state of the global stream must not matter
     first = go(tiny_set, recipe, tmp_path / "a")
@@ -56,7 +59,7 @@ def test_equal_bytes_twice_and_another_seed_differs(
 
 
 def test_other_folders_and_hash_seeds_change_nothing(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_set: Set, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashes = []
     for seed in ("0", "1"):
@@ -69,24 +72,24 @@ def test_other_folders_and_hash_seeds_change_nothing(
 
 
 def test_workers_and_the_memory_budget_change_nothing(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+    tiny_set: Set, recipe: Recipe, tmp_path: Path
 ) -> None:
     alone = go(tiny_set, recipe, tmp_path / "a")
     for change in ({"workers": 2}, {"cache_mb": 0}, {"workers": 2, "cache_mb": 0}):
-        loading = LoadingParams.model_validate(change)
+        loading = Loading.model_validate(change)
         other = go(tiny_set, recipe, tmp_path / "b", loading=loading)
         assert other == alone, change
 
 
-def test_the_loss_falls_and_the_history_has_a_row_an_epoch(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+def test_the_loss_falls_and_the_history_has_a_row_per_epoch(
+    tiny_set: Set, recipe: Recipe, tmp_path: Path
 ) -> None:
     longer = recipe.model_copy(update={"epochs": 12, "milestones": (11,)})
-    plain = Run("tiny", attention="none", classifier="linear", triplet=True)
+    plain = {**OURS, "attention": "none", "classifier": "linear"}
     go(tiny_set, longer, tmp_path, plain)
     header, *rows = (tmp_path / "history.csv").read_text().splitlines()
     names = header.split(",")
-    assert names[:5] == ["epoch", "lr", "loss", "ce", "triplet"]
+    assert names == ["epoch", "lr", "loss", "ce", "triplet", "accuracy"]
     values = [dict(zip(names, map(float, row.split(",")), strict=True)) for row in rows]
     assert [row["epoch"] for row in values] == list(range(1, 13))
     assert values[-1]["ce"] < 0.8 * values[0]["ce"]
@@ -101,7 +104,7 @@ SLOW = pytest.mark.slow
 )
 def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
     tiny_set: Set,
-    recipe: TrainParams,
+    recipe: Recipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     steps: int,
@@ -120,7 +123,7 @@ def test_killed_anywhere_the_next_run_ends_with_the_same_bytes(
 @pytest.mark.parametrize("torn", [False, True])
 def test_a_state_after_an_epochs_last_step_is_taken_up_and_a_torn_one_passed_over_and_said(
     tiny_set: Set,
-    recipe: TrainParams,
+    recipe: Recipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -152,25 +155,30 @@ def _raise_in_epoch(number: int) -> Any:
     return dies
 
 
-def test_another_configuration_data_set_or_code_never_resumes(
-    tiny_set: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_configuration_or_data_set_never_resumes(tiny_set: Set) -> None:
     archive, manifest = tiny_set
     base = resume.key({"lr": 1.0}, [archive, manifest])
     assert resume.key({"lr": 1.0}, [archive, manifest]) == base
     assert resume.key({"lr": 2.0}, [archive, manifest]) != base
     assert resume.key({"lr": 1.0}, [manifest]) != base
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "a.py").write_text("x = 1")
-    monkeypatch.setattr(resume, "PACKAGE", package)
-    one = resume.key({}, [])
-    (package / "a.py").write_text("x = 2")
-    assert resume.key({}, []) != one
+
+
+def test_other_code_never_resumes(
+    tiny_set: Set, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_every_step(monkeypatch)
+    die_in_step(monkeypatch, 5)
+    with pytest.raises(KilledError):
+        go(tiny_set, recipe, tmp_path / "a")
+    (left,) = Path(".resume").iterdir()
+    go(tiny_set, recipe, tmp_path / "a", code="other")
+    assert list(Path(".resume").iterdir()) == [left]
+    go(tiny_set, recipe, tmp_path / "a")
+    assert not list(Path(".resume").iterdir())
 
 
 def test_a_second_writer_is_refused_while_the_first_lives(
-    tiny_set: Set, recipe: TrainParams, forks: Forks
+    tiny_set: Set, recipe: Recipe, forks: Forks
 ) -> None:
     """And is let in as soon as it is dead, though its workers live a few seconds longer."""
     longer = recipe.model_copy(update={"epochs": 50})
@@ -189,7 +197,7 @@ def test_a_second_writer_is_refused_while_the_first_lives(
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+    tiny_set: Set, recipe: Recipe, tmp_path: Path
 ) -> None:
     wild = recipe.model_copy(update={"lr": 1e30, "warmup_epochs": 0})
     with pytest.raises(UserError, match="not finite") as caught:
@@ -204,7 +212,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set,
-    recipe: TrainParams,
+    recipe: Recipe,
     forks: Forks,
     tmp_path: Path,
     *,
@@ -230,12 +238,12 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
 
 
 def test_a_full_gpu_is_explained(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_set: Set, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(loop, "losses", full)
+    monkeypatch.setattr(loop, "step", full)
     with pytest.raises(UserError, match="memory is full") as caught:
         go(tiny_set, recipe, tmp_path / "a")
     assert "3 x 2 of 32x16, fp32" in str(caught.value)
@@ -243,7 +251,7 @@ def test_a_full_gpu_is_explained(
 
 
 def test_the_model_file_says_how_to_build_the_network(
-    tiny_set: Set, recipe: TrainParams, tmp_path: Path
+    tiny_set: Set, recipe: Recipe, tmp_path: Path
 ) -> None:
     go(tiny_set, recipe, tmp_path)
     _, about = checkpoint.load(tmp_path / "model.safetensors")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidpipe.params import Schedule
+from reidpipe.formats.settings.training import Schedule
 from reidpipe.training.schedule import learning_rate
 
 PAPER = Schedule(

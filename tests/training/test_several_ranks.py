@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from reidpipe import checkpoint
 from reidpipe.files import digest
-from reidpipe.params import TrainParams
+from reidpipe.formats import weights as checkpoint
+from reidpipe.formats.settings.training import Recipe
 
 ROOT = Path(__file__).parents[2]
 Set = tuple[Path, Path]
 
 
 @pytest.fixture
-def steps(recipe: TrainParams) -> TrainParams:
+def steps(recipe: Recipe) -> Recipe:
     """Seven epochs of three steps: four identities, two images each."""
     change = {"epochs": 7, "milestones": (6,), "images": 2, "identities": 4, "lr": 1e-4}
     return recipe.model_copy(update=change)
@@ -26,7 +26,7 @@ def steps(recipe: TrainParams) -> TrainParams:
 def go(
     folder: Path,
     tiny_set: Set,
-    recipe: TrainParams,
+    recipe: Recipe,
     devices: int,
     last: int = 0,
     *,
@@ -35,7 +35,7 @@ def go(
 ) -> None:
     """Train, to the end or until something happens in the step `last`."""
     folder.mkdir(exist_ok=True)
-    (folder / "recipe.json").write_text(recipe.model_dump_json(by_alias=True))
+    (folder / "recipe.json").write_text(recipe.model_dump_json())
     arguments = [folder, *tiny_set, devices, last, how]
     command = [sys.executable, "-m", "tests.training.several", *map(str, arguments)]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
@@ -45,7 +45,7 @@ def go(
     assert done.returncode == status, done.stderr
 
 
-def test_two_processes_are_one(tiny_set: Set, steps: TrainParams, tmp_path: Path) -> None:
+def test_two_processes_are_one(tiny_set: Set, steps: Recipe, tmp_path: Path) -> None:
     for devices in (1, 2):
         go(tmp_path / str(devices), tiny_set, steps, devices)
     one, two = (json.loads((tmp_path / name / "losses.json").read_text()) for name in "12")
@@ -61,7 +61,7 @@ def test_two_processes_are_one(tiny_set: Set, steps: TrainParams, tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [2, 4])
 def test_processes_killed_go_on_to_the_same_bytes(
-    tiny_set: Set, steps: TrainParams, tmp_path: Path, devices: int
+    tiny_set: Set, steps: Recipe, tmp_path: Path, devices: int
 ) -> None:
     """A sum of two is the same in both orders; one of four is not."""
     go(tmp_path / "a", tiny_set, steps, devices)
@@ -74,7 +74,7 @@ def test_processes_killed_go_on_to_the_same_bytes(
 
 @pytest.mark.slow
 def test_a_signal_to_all_lets_the_one_that_saves_finish(
-    tiny_set: Set, steps: TrainParams, tmp_path: Path
+    tiny_set: Set, steps: Recipe, tmp_path: Path
 ) -> None:
     go(tmp_path / "a", tiny_set, steps, 2)
     go(tmp_path / "b", tiny_set, steps, 2, 7, how="interrupts", status=130)

@@ -1,0 +1,1 @@
+"""What the commands of `reidpipe` do beside the pipeline, a file or a folder each."""

@@ -1,0 +1,42 @@
+"""Whether this machine can run a profile, how long that would take, and what is missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reidpipe.commands.doctor.finding import Finding, from_error
+from reidpipe.commands.doctor.inputs import data_set, weights
+from reidpipe.commands.doctor.machine import disk, machine, workers
+from reidpipe.commands.doctor.training import runs
+from reidpipe.errors import UserError
+from reidpipe.formats.params import Params
+from reidpipe.plan.resolve import plan
+from reidpipe.runtime.machine import prepare
+
+__all__ = ["Finding", "examine"]
+
+
+def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
+    """Findings on the machine, then on what the runs of runs.yaml need, then on each run.
+
+    Raises:
+        UserError: runs.yaml cannot be read.
+    """
+    table = plan(root, profile=params.profile)["train"]
+    train = params.active.train
+    try:
+        device = prepare(train.device, train.threads, train.instructions)
+    except UserError as error:
+        device = None
+        yield from_error("device", error)
+    yield from machine(device, train)
+    yield from workers(params.active)
+    yield disk(params.active, root)
+    images: dict[str, int] = {}
+    for name in dict.fromkeys(run["dataset"] for run in table.values()):
+        finding, images[name] = data_set(name, params, root)
+        yield finding
+    yield weights(params.active.weights)
+    if device:
+        kinds = ", ".join(dict.fromkeys(run["network"]["attention"] for run in table.values()))
+        yield Finding("steps", fine=True, found=f"measuring one each of {kinds}; a CPU takes long")
+        yield from runs(table, train, images, device)

@@ -1,0 +1,72 @@
+"""Whether data sets and first weights are there, and what they hold by their listing."""
+
+from pathlib import Path
+
+from reidpipe.commands.doctor.finding import Finding, from_error
+from reidpipe.datasets import layouts, splitting
+from reidpipe.datasets.sources import locating
+from reidpipe.datasets.sources.opening import open_tree
+from reidpipe.errors import UserError
+from reidpipe.formats.manifest import SUBSETS
+from reidpipe.formats.params import Params
+from reidpipe.formats.settings.data import ArchiveSource
+from reidpipe.formats.settings.training import SyntheticWeights, TorchvisionWeights
+from reidpipe.synthetic.plan import planned
+from reidpipe.training.weights import check_digest
+
+
+def data_set(name: str, params: Params, root: Path) -> tuple[Finding, int]:
+    """Whether a data set can be had, with its counts, and how many train images it has."""
+    try:
+        source = params.source(name)
+        if isinstance(source, ArchiveSource):
+            return _archive(name, source, root)
+    except UserError as error:
+        return from_error(name, error), 0
+    shots = [shot.subset for shot in planned(source)]
+    counts = [shots.count(subset) for subset in SUBSETS]
+    return Finding(name, fine=True, found=f"synthetic: {_listed(counts)}"), counts[0]
+
+
+def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, int]:
+    """By its listing alone: no image is decoded, no checksum compared."""
+    published = source.counts.train if source.counts else 0
+    if source.url and not (locating.folder() / source.file).exists():
+        found = f"{source.file}: the download stage will fetch it from {source.url}"
+        return Finding(name, fine=True, found=found), published
+    try:
+        path = locating.find(source)
+        with open_tree(path, root) as tree:
+            own = layouts.locate(tree, source.layout)
+            reading = splitting.read_checked(own, source.layout, source.counts)
+    except UserError as error:
+        return from_error(name, error), published
+    counts = [len(reading.of(subset)) for subset in SUBSETS]
+    return Finding(name, fine=True, found=f"{path}: {_listed(counts)}"), counts[0]
+
+
+def _listed(counts: list[int]) -> str:
+    return ", ".join(f"{subset} {n:,}" for subset, n in zip(SUBSETS, counts, strict=True))
+
+
+def weights(source: SyntheticWeights | TorchvisionWeights) -> Finding:
+    """Whether the weights that pre-trained runs start from can be had, and are those meant."""
+    if isinstance(source, SyntheticWeights):
+        return Finding("weights", fine=True, found="trained in the weights stage")
+    path = locating.folder() / source.file
+    if path.exists():
+        try:
+            check_digest(path, source)
+        except UserError as error:
+            return from_error("weights", error)
+        return Finding("weights", fine=True, found=str(path))
+    if source.download:
+        found = f"{source.file}: the weights stage will fetch it from torchvision (100 MB)"
+        return Finding("weights", fine=True, found=found)
+    fix = f"put it into {locating.folder()}, or set {locating.ENVIRONMENT} to its folder, or set"
+    return Finding(
+        "weights",
+        fine=False,
+        found=f"torchvision's file {source.file} is missing",
+        fix=f"{fix} weights.download: true",
+    )

@@ -1,0 +1,69 @@
+"""Python, torch, the device with its precision and memory, the loaders' memory, and the disk."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from reidpipe.commands.doctor.finding import Finding
+from reidpipe.formats.params import ProfileParams
+from reidpipe.formats.settings.data import ArchiveSource
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.images.loading import AHEAD, SHARED_MEMORY
+
+MIB, GIB = 1 << 20, 1 << 30
+_NEEDED = {"synthetic": GIB, "archive": 30 * GIB}
+"""Bytes for data/, runs/ and DVC's cache of them."""
+
+
+def machine(device: torch.device | None, train: Recipe) -> Iterator[Finding]:
+    """What the device is; nothing where there is none."""
+    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} cores"
+    yield Finding("python", fine=True, found=platform.python_version())
+    yield Finding("torch", fine=True, found=f"{torch.__version__}, {threads}")
+    if device:
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+        yield Finding("device", fine=True, found=f"{device} ({name}), {train.precision}")
+        yield Finding("memory", fine=True, found=f"{memory(device) / GIB:.0f} GiB")
+
+
+def memory(device: torch.device) -> int:
+    """Bytes: the GPU's, or the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def workers(profile: ProfileParams) -> Iterator[Finding]:
+    """Whether the batches that the loaders' workers hold ready fit where they pass them on."""
+    train, extract = profile.train, profile.extract
+    batch = max(
+        train.identities * train.images // train.nodes, extract.batch_size * extract.devices
+    )
+    images = profile.loading.workers * AHEAD * batch
+    if not images or not Path(SHARED_MEMORY).is_dir():
+        return
+    height, width = train.image_size
+    needed, free = 3 * height * width * images, shutil.disk_usage(SHARED_MEMORY).free
+    yield Finding(
+        "workers",
+        fine=free > needed,
+        found=f"{free / MIB:.0f} MiB free in {SHARED_MEMORY}, {needed / MIB:.0f} MiB needed",
+        fix="enlarge it (docker run --shm-size=4g), or lower loading.workers of the profile",
+    )
+
+
+def disk(profile: ProfileParams, root: Path) -> Finding:
+    """Whether there is room for everything that the pipeline writes."""
+    real = any(isinstance(source, ArchiveSource) for source in profile.data.values())
+    needed = _NEEDED["archive" if real else "synthetic"]
+    free = shutil.disk_usage(root).free
+    return Finding(
+        "disk",
+        fine=free > needed,
+        found=f"{free / GIB:.0f} GiB free, {needed / GIB:.0f} GiB needed",
+        fix=f"free some space in {root.resolve()}",
+    )

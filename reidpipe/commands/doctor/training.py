@@ -1,0 +1,114 @@
+"""Time and memory of each run, from a few measured steps of each attention."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from reidpipe.commands.doctor.finding import Finding
+from reidpipe.commands.doctor.machine import GIB, memory
+from reidpipe.formats.params import Network
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.runtime import machine
+from reidpipe.systems import ours
+from reidpipe.training import loop
+from reidpipe.training.run import new_model
+
+_STEPS = 2
+_SLOW = 2.0
+"""Seconds of a first step that is measure enough, although it also warms up."""
+_PIXELS = 1 << 16
+"""A CPU measures as much of a batch as has so many, two images of 256x128; the rest by ratio."""
+_ADAM = 16
+"""Bytes per parameter: itself, its gradient and two moments, float32."""
+
+
+def runs(
+    table: Mapping[str, Mapping[str, Any]],
+    recipe: Recipe,
+    images: Mapping[str, int],
+    device: torch.device,
+) -> Iterator[Finding]:
+    """A finding per run of the plan.
+
+    `images` are the training images of each data set, 0 where unknown.
+    """
+    measured: dict[str, tuple[float, float]] = {}
+    available = memory(device) / GIB
+    total = 0.0
+    for name, run in table.items():
+        attention = run["network"]["attention"]
+        try:
+            if attention not in measured:
+                measured[attention] = step_cost(run["network"], recipe, device)
+        except torch.OutOfMemoryError:
+            measured[attention] = 0.0, math.inf
+        seconds, needed = measured[attention]
+        steps = images[run["dataset"]] / (recipe.identities * recipe.images)
+        total += seconds * steps * recipe.epochs
+        known = f"about {duration(seconds * steps * recipe.epochs)}" if steps else "unknown time"
+        full = f"one step needs more than the {available:.1f} GiB of {device}"
+        yield Finding(
+            name,
+            fine=needed < available,
+            found=full if math.isinf(needed) else f"{known}, {needed:.1f} GiB",
+            fix="lower train.identities (P) or train.image_size",
+        )
+    yield Finding("all runs", fine=True, found=f"about {duration(total)} of training")
+
+
+def step_cost(network: Network, recipe: Recipe, device: torch.device) -> tuple[float, float]:
+    """Seconds of one training step, and the GiB that it needs of the device's memory."""
+    # A part of a batch may have no triplets, which cost little.
+    model = new_model({**network, "triplet": False}, recipe.identities, seed=0)
+    machine.on_device(model, device).train()
+    share = recipe.identities * recipe.images // (recipe.devices * recipe.nodes)
+    height, width = recipe.image_size
+    size = share if device.type == "cuda" else max(2, min(share, _PIXELS // (height * width)))
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    start = time.perf_counter()
+    kept = step(model, recipe, size, device)
+    took = time.perf_counter() - start
+    if took < _SLOW:
+        start = time.perf_counter()
+        for _ in range(_STEPS):
+            step(model, recipe, size, device)
+        took = (time.perf_counter() - start) / _STEPS
+    seconds = took * share / size
+    parameters = _ADAM * sum(weight.numel() for weight in model.parameters())
+    if device.type == "cuda":
+        return seconds, (torch.cuda.max_memory_allocated(device) + parameters / 2) / GIB
+    return seconds, (kept * share / size + parameters) / GIB
+
+
+def step(model: ours.Network, recipe: Recipe, size: int, device: torch.device) -> int:
+    """Forward and backward on grey images; the bytes that the forward pass keeps for the other."""
+    batch = torch.zeros(size, 3, *recipe.image_size, device=device)
+    labels = torch.arange(size, device=device) % recipe.identities
+    kept: dict[int, int] = {}
+
+    def noted(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(noted, lambda tensor: tensor):
+        loss, _ = loop.step(model, model, batch, labels, recipe.precision)
+        loss.backward()  # type: ignore[no-untyped-call]
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    own = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    return sum(length for place, length in kept.items() if place not in own)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of the largest fitting unit."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

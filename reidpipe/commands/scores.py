@@ -1,0 +1,27 @@
+"""What each query of a run scored, here or in another revision."""
+
+from pathlib import Path
+
+from reidpipe.formats import lock, queries, ranking
+from reidpipe.formats.queries import Queries
+from reidpipe.runtime import git
+
+
+def scores(name: str) -> Queries:
+    """Those of `RUN` in the workspace, or of `REVISION:RUN`.
+
+    They are in git; of commits from before they were, the ranking may still be in the cache.
+
+    Raises:
+        UserError: neither is there.
+    """
+    revision, _, run = name.rpartition(":")
+    table, ranked = queries.FOLDER / f"{run}.csv", f"runs/{run}/ranking.npz"
+    if not revision:
+        if table.exists():
+            return queries.parse(table.read_bytes(), table)
+        return ranking.read(Path(ranked)).queries
+    path = table.as_posix()
+    if git.has(revision, path):
+        return queries.parse(git.show(revision, path), f"{revision}:{path}")
+    return ranking.read(lock.cached(revision, ranked)).queries

@@ -1,1 +1,0 @@
-"""Data sets: archives, layouts, manifests, pictures, batches."""

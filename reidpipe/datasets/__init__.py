@@ -1,0 +1,1 @@
+"""What download and split do: sources, layouts, checks, packing, the manifest."""

@@ -1,0 +1,1 @@
+"""What the evaluate stage does, and what colours alone achieve."""

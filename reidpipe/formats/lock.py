@@ -1,0 +1,63 @@
+"""dvc.lock, of the workspace or of another revision, and the outputs that it names."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from reidpipe.errors import UserError
+from reidpipe.formats import yaml
+from reidpipe.runtime.dvc import dvc
+from reidpipe.runtime.git import show
+
+LOCK = "dvc.lock"
+
+
+def stages(revision: str = "") -> dict[str, Any]:
+    """The stages by name, of a revision or, without one, of the workspace.
+
+    Raises:
+        UserError: there is no lock, or it is none.
+    """
+    where = f"{revision}:{LOCK}" if revision else LOCK
+    try:
+        content = show(revision, LOCK) if revision else Path(LOCK).read_bytes()
+        found: dict[str, Any] = (
+            yaml.parsed(content, where, "the stages of the lock")["stages"] or {}
+        )
+    except (KeyError, TypeError, FileNotFoundError) as error:
+        raise UserError(
+            "the lock cannot be read", where=where, found=error, fix="dvc repro writes it"
+        ) from None
+    return found
+
+
+def networks(of: Mapping[str, Any]) -> dict[str, str]:
+    """MD5 of the network of every run by the stages of a lock."""
+    found = [(PurePosixPath(path), md5) for path, md5 in _outputs(of)]
+    return {p.parent.name: md5 for p, md5 in found if p.match("runs/*/model.safetensors")}
+
+
+def cached(revision: str, path: str) -> Path:
+    """Where DVC's cache keeps the output `path` of `revision`.
+
+    Raises:
+        UserError: the lock of that revision has no such output, or the cache does not hold it.
+    """
+    md5 = dict(_outputs(stages(revision))).get(path)
+    if not md5:
+        raise UserError("no such output", where=f"{revision}:{LOCK}", expected=path)
+    # It may lie anywhere: shared by users or work trees, or with an experiment's checkout.
+    file = Path(dvc("cache", "dir").strip(), "files/md5", md5[:2], md5[2:])
+    if not file.exists():
+        raise UserError(
+            "an output of another revision is not in the cache",
+            where=f"{revision}:{path}",
+            expected=file,
+            fix=f"dvc fetch from a remote that has it, or git checkout {revision} && dvc repro",
+        )
+    return file
+
+
+def _outputs(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for stage in of.values():
+        yield from ((out["path"], str(out.get("md5", ""))) for out in stage.get("outs", []))

@@ -1,0 +1,90 @@
+"""runs.yaml: the data sets, the first weights and the runs, a line each."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from reidpipe.errors import UserError, nearest
+from reidpipe.formats import yaml
+from reidpipe.runtime.settings import Attention, Section
+
+RUNS_FILE = Path("runs.yaml")
+RANDOM = "random"
+"""The first weights that are none."""
+EXPECTED = "{dataset: DATASET, start: data/weights/ROLE.safetensors}, and what is not Ours' own"
+
+
+class Run(Section):
+    """A line of runs.yaml; what it does not say of Ours is taken from params.yaml."""
+
+    dataset: str
+    start: str
+    """File of the first weights."""
+    attention: Attention | None = None
+    classifier: Literal["linear", "circle", "unified"] | None = None
+    triplet: bool | None = None
+
+
+class Runs(Section):
+    """The whole of runs.yaml."""
+
+    datasets: list[str]
+    weights: list[str]
+    """Roles: RANDOM, and others that the section `weights` of a profile fills."""
+    runs: dict[str, Run]
+
+
+def weights_file(role: str) -> str:
+    """Where the weights stage writes what a role is filled with."""
+    return f"data/weights/{role}.safetensors"
+
+
+def load(path: Path = RUNS_FILE) -> Runs:
+    """Read and check runs.yaml.
+
+    Raises:
+        UserError: it is missing, is not YAML, or a run names what is not there.
+    """
+    try:
+        found = TypeAdapter(Runs).validate_python(yaml.read(path, "the runs"))
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
+            for detail in error.errors(include_url=False)
+        ]
+        raise UserError(
+            "the runs cannot be read", where=path, expected=EXPECTED, found="\n".join(lines)
+        ) from None
+    starts = [weights_file(role) for role in found.weights]
+    for name, run in found.runs.items():
+        _check(name, "dataset", run.dataset, found.datasets, path)
+        _check(name, "start", run.start, starts, path)
+    return found
+
+
+def _check(run: str, key: str, value: str, known: list[str], path: Path) -> None:
+    if value not in known:
+        raise UserError(
+            f"the {key} of the run {run!r} is unknown",
+            where=f"{path}: runs.{run}.{key}",
+            expected=", ".join(known),
+            found=value,
+            fix=nearest(value, known),
+        )
+
+
+def known_run(name: str, runs: list[str]) -> str:
+    """`name`, where there is such a run.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in runs:
+        raise UserError(
+            f"there is no run {name!r}",
+            where=f"{RUNS_FILE}: runs",
+            expected=", ".join(runs),
+            fix=nearest(name, runs),
+        )
+    return name

@@ -1,0 +1,1 @@
+"""What systems share: the ResNet with its slots, places of attention, heads, first weights."""

@@ -1,1 +1,0 @@
-"""The network: backbone with attention, BN neck, classifier; and what it costs."""

@@ -1,0 +1,46 @@
+"""What the plan says of the pipeline that is reported on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from reidpipe.formats.params import Params
+from reidpipe.formats.runs import RANDOM, weights_file
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it was made."""
+
+    dataset: str
+    start: str
+    """File of its first weights."""
+    network: dict[str, Any]
+    """Keyword arguments of its network."""
+
+    @property
+    def pretrained(self) -> bool:
+        return self.start != weights_file(RANDOM)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that was decided before the first stage."""
+
+    params: Params
+    """Those of the chosen profile."""
+    runs: dict[str, Run]
+    artifacts: dict[str, str]
+    """Runs by the name under which dvc.yaml offers their models."""
+    libraries: dict[str, str]
+    """Pinned versions."""
+
+
+def experiment(entry: Mapping[str, Any]) -> Experiment:
+    """What the plan's entry for the report says."""
+    known = {name: value for name, value in entry.items() if name != "code"}
+    params = Params.model_validate(known.pop("params"), strict=False)
+    found: dict[str, Run] = TypeAdapter(dict[str, Run]).validate_python(known.pop("runs"))
+    return Experiment(params, found, **known)

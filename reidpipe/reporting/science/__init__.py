@@ -1,0 +1,1 @@
+"""Tables, claims, differences: what the numbers say."""

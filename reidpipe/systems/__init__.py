@@ -1,0 +1,1 @@
+"""One paper per file: its network, its losses, its recipe."""

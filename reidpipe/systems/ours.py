@@ -1,0 +1,120 @@
+"""Person Re-Identification Based on Joint Loss and Multiple Attention Mechanism, Li & Wang, 2021.
+
+ResNet with attention in its residual blocks, average pooling, a BN neck, a classifier.
+
+    L = L_ce + L_tri   (5)
+
+BN neck: Bag of Tricks, Luo et al., https://arxiv.org/abs/1903.07071: the triplet loss sees the
+pooled feature; the classifier and the test see it after a batch norm without shift.
+
+Table 1's rows are this network with other attention, classifier and losses. What the paper leaves
+open is in docs/decisions.md.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from reidpipe.errors import UserError
+from reidpipe.layers.heads import Cosine, Linear
+from reidpipe.layers.placement import place
+from reidpipe.layers.resnet import Backbone as ResNet
+from reidpipe.losses.circle import circle_logits, unified_logits
+from reidpipe.losses.triplet import batch_hard
+from reidpipe.runtime.settings import AttentionOptions, Backbone, Fraction, Keywords, keywords
+
+Classifier = Literal["linear", "circle", "unified"]
+MARGINS = {"circle": circle_logits, "unified": unified_logits}
+ABOUT = ("backbone", "attention", "attention_options", "classifier", "circle", "num_classes")
+
+
+class Network(nn.Module):
+    """Images [B, 3, H, W] -> what the losses need; embeddings [B, D] for retrieval.
+
+    Keyword arguments without a default are the run's (runs.yaml, params.yaml); those with one are
+    options, set under `systems.ours` of a profile.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        attention: str,
+        classifier: Classifier,
+        triplet: bool,
+        backbone: Backbone = "resnet50",
+        options: Annotated[dict[str, Any], AttentionOptions()] = {},  # noqa: B006 - is not changed
+        label_smoothing: Fraction = 0.1,
+        batch_hard: Annotated[dict[str, Any], Keywords("losses/triplet.py", "batch_hard")] = {},  # noqa: B006
+        circle: Annotated[dict[str, Any], Keywords("losses/circle.py", "circle_logits")] = {},  # noqa: B006
+    ) -> None:
+        super().__init__()
+        self.classifier, self.triplet, self.label_smoothing = classifier, triplet, label_smoothing
+        self.batch_hard = batch_hard
+        self.circle = {**(circle_logits.__kwdefaults__ or {}), **circle}
+        self.backbone = ResNet(backbone)
+        own = place(self.backbone, attention, options.get(attention, {}))
+        self.width = self.backbone.channels
+        self.neck = nn.BatchNorm1d(self.width)
+        self.neck.bias.requires_grad = False
+        self.head = (Linear if classifier == "linear" else Cosine)(self.width, num_classes)
+        values = (backbone, attention, own, classifier, self.circle, num_classes)
+        self._about = dict(zip(ABOUT, values, strict=True))
+
+    def feature(self, images: Tensor) -> Tensor:
+        """Globally averaged feature map, [B, D], not normalised; float32 also under autocast."""
+        feature_map: Tensor = self.backbone(images)
+        return feature_map.mean((2, 3), dtype=torch.promote_types(feature_map.dtype, torch.float32))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """`feature` [B, D], before the BN neck, and `scores` [B, C], the classifier's answer."""
+        feature = self.feature(images)
+        return {"feature": feature, "scores": self.head(self.neck(feature))}
+
+    def losses(self, out: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Scalar terms by name, whose sum is the loss; `out` is the whole batch's, of all ranks.
+
+        Label smoothing is torch's: the true class has 1 - eps + eps / C, every other eps / C
+        (Szegedy et al., https://arxiv.org/abs/1512.00567, section 7). FastReID gives the others
+        eps / (C - 1).
+        """
+        logits = out["scores"]
+        if self.classifier != "linear":
+            logits = MARGINS[self.classifier](logits, labels, **self.circle)
+        terms = {"ce": F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)}
+        if self.triplet:
+            terms["triplet"] = batch_hard(out["feature"], labels, **self.batch_hard)
+        return terms
+
+    def embed(self, images: Tensor) -> Tensor:
+        """BN neck output [B, D], not normalised; call `eval()` first."""
+        embedding: Tensor = self.neck(self.feature(images))
+        return embedding
+
+    def about(self) -> dict[str, Any]:
+        """JSON-able arguments from which `from_about` builds this network again."""
+        return dict(self._about)
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> Self:
+        """Build the network, without its weights; keys that are not arguments are left alone.
+
+        Raises:
+            UserError: an argument is missing.
+            ValueError: a value is none that a network is built with.
+        """
+        if missing := [name for name in ABOUT if name not in about]:
+            raise UserError(
+                "a model file does not say how its network is built",
+                expected=", ".join(ABOUT),
+                found=f"nothing about {', '.join(missing)}",
+                fix="dvc repro writes it again",
+            )
+        own = {about["attention"]: about["attention_options"]}
+        found = {"backbone": about["backbone"], "options": own, "circle": about["circle"]}
+        options = keywords("systems/ours.py", "Network").model_validate(found).model_dump()
+        plain = {name: about[name] for name in ("num_classes", "attention", "classifier")}
+        return cls(**plain, **options, triplet=False)

@@ -1,0 +1,49 @@
+"""A trained network from its file: the one that the file says, whole, or an explanation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reidpipe.errors import UserError
+from reidpipe.formats import weights as checkpoint
+from reidpipe.systems.ours import Network
+
+_LINES = 5
+"""torch names every tensor that does not fit; a few tell the story."""
+
+
+class Trained(NamedTuple):
+    """A network on the CPU in evaluation mode, and what its file says beside."""
+
+    model: Network
+    image_size: tuple[int, int]
+    """Height, width in pixels."""
+    run: str
+
+
+def load(path: Path) -> Trained:
+    """Build the network that the file `path` describes and fill it with the file's tensors.
+
+    Raises:
+        UserError: there is no such file, it is none of ours, or one of other code.
+    """
+    tensors, about = checkpoint.load(path)
+    try:
+        model = Network.from_about(about)
+        model.load_state_dict(tensors)
+        return Trained(model.eval(), _size(about["image_size"]), str(about["run"]))
+    except (LookupError, TypeError, ValueError, RuntimeError, ImportError) as error:
+        lines = f"{type(error).__name__}: {error}".splitlines()
+        raise UserError(
+            "a model file does not fit this code",
+            where=path,
+            found="\n".join(lines[:_LINES] + ["..."] * (len(lines) > _LINES)),
+            fix="train the run again (dvc repro), or take the code that it was trained with",
+        ) from None
+
+
+def _size(pixels: Sequence[int]) -> tuple[int, int]:
+    height, width = pixels
+    if min(height, width) <= 0:
+        raise ValueError(f"image_size {height}x{width}")
+    return height, width

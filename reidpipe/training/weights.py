@@ -1,0 +1,143 @@
+"""What the weights stage does: first weights, at random, of torchvision, or of other people."""
+
+import pickle
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+from torch import Tensor
+from torch.hub import download_url_to_file
+
+from reidpipe.datasets import download as downloads
+from reidpipe.datasets import splitting
+from reidpipe.datasets.sources.locating import folder
+from reidpipe.errors import UserError
+from reidpipe.files import digest
+from reidpipe.formats import weights
+from reidpipe.formats.runs import RANDOM
+from reidpipe.formats.settings.data import SyntheticSource
+from reidpipe.formats.settings.training import (
+    Recipe,
+    SyntheticWeights,
+    TorchvisionWeights,
+    WeightsSource,
+)
+from reidpipe.layers.resnet import Backbone, load_plain, plain_state
+from reidpipe.runtime import machine
+from reidpipe.systems import trained
+from reidpipe.training.run import train
+
+# torchvision's two ResNet-50 files (its ResNet50_Weights names the addresses). The eight digits of
+# the file name are the first of its sha256.
+TORCHVISION = "https://download.pytorch.org/models/"
+
+
+def first_weights(entry: Mapping[str, Any], out: Path) -> None:
+    """Write the tensors that `entry` of the plan asks for: torchvision's names, none of its fc.
+
+    A file without tensors stands for random weights, which each run draws by its own seed.
+    """
+    if entry["source"]["source"] == RANDOM:
+        weights.save(out, {}, {"source": RANDOM})
+        return
+    source: SyntheticWeights | TorchvisionWeights = TypeAdapter(WeightsSource).validate_python(
+        entry["source"]
+    )
+    backbone = entry["network"]["backbone"]
+    machine.pin(entry["instructions"])  # reading a file makes a network too, to see that it fits
+    tensors = (
+        trained_on_others(source, entry)
+        if isinstance(source, SyntheticWeights)
+        else from_torchvision(source)
+    )
+    load_plain(Backbone(backbone), tensors)  # what does not fit is named here, not in every run
+    weights.save(out, tensors, {"backbone": backbone, "source": source.source})
+
+
+def trained_on_others(source: SyntheticWeights, entry: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Train on synthetic people whose seed no data set shares, so that nobody is seen twice."""
+    people = SyntheticSource(
+        layout="market1501",
+        cameras=source.cameras,
+        train_ids=source.identities,
+        test_ids=1,
+        seed=source.seed,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        zipped, manifest, model = (Path(scratch, name) for name in ("a.zip", "a.csv", "model"))
+        downloads.synthesised(people, zipped)
+        splitting.split(zipped, manifest, people.layout)
+        train(
+            "weights",
+            entry["network"],
+            Recipe.model_validate(entry["recipe"]),
+            source.seed,
+            archive=zipped,
+            manifest=manifest,
+            start=None,
+            model_file=model,
+            history_file=Path(scratch, "history.csv"),
+            code=entry["code"],
+        )
+        return plain_state(trained.load(model).model.backbone)
+
+
+def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
+    """Read torchvision's file from REIDPIPE_ARCHIVES, or fetch it where the parameters say so."""
+    path = folder() / source.file
+    if not path.exists():
+        if not source.download:
+            raise UserError(
+                "the ImageNet weights are missing",
+                where=path,
+                expected=f"torchvision's file {source.file}",
+                found="no such file",
+                fix="put it there, set REIDPIPE_ARCHIVES to its folder, or weights.download: true",
+            )
+        download(TORCHVISION + source.file, path, expected_digest(source))
+    check_digest(path, source)
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError("not a weights file of torch", where=path, found=error) from None
+    if not isinstance(tensors, dict):
+        found = type(tensors).__name__
+        raise UserError("not a state dict", where=path, expected="tensors by name", found=found)
+    return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+
+
+def download(url: str, path: Path, sha256: str) -> None:
+    """Fetch torchvision's file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download_url_to_file(url, str(path), sha256, progress=sys.stderr.isatty())
+    except (OSError, RuntimeError) as error:  # the latter for another checksum
+        raise UserError(
+            "the ImageNet weights cannot be fetched",
+            where=url,
+            found=error,
+            fix=f"fetch the file on a machine that can, and put it at {path}",
+        ) from None
+
+
+def expected_digest(source: TorchvisionWeights) -> str:
+    """The beginning of the sha256, in small letters."""
+    return (source.sha256 or source.file[-12:-4]).lower()
+
+
+def check_digest(path: Path, source: TorchvisionWeights) -> None:
+    """Compare with the checksum of the parameters, or the one in torchvision's file name."""
+    expected = expected_digest(source)
+    found = digest(path)
+    if not found.startswith(expected):
+        raise UserError(
+            "the weights file is another one, or damaged",
+            where=path,
+            expected=f"sha256 {expected}...",
+            found=f"sha256 {found}",
+            fix="fetch it again, or set weights.sha256 to the file that you mean",
+        )

@@ -1,0 +1,127 @@
+"""ONNX: what agreement means, what is refused, and the real thing where the extra is installed."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from typer.testing import CliRunner
+
+from reidpipe.cli import app
+from reidpipe.commands import export as exporting
+from reidpipe.commands.export import Agreement, agreement
+from reidpipe.errors import UserError
+from reidpipe.formats.params import load
+from reidpipe.runtime.settings import attentions
+from tests.trained import photograph, trained
+
+ROOT = Path(__file__).parents[2]
+RUN = "market1501-baseline"
+MODEL, OUT = Path(f"runs/{RUN}/model.safetensors"), Path("out/model.onnx")
+FILES = Path("data/raw/market1501.zip"), Path("data/splits/market1501.csv")
+QUERIES, IMAGES = 3, 9
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.yaml", "runs.yaml"):
+        Path(name).symlink_to(ROOT / name)
+    for path in FILES:
+        path.parent.mkdir(parents=True)
+    lines = ["member,pid,camid,subset,label", "learnt.png,77,1,train,0"]
+    with zipfile.ZipFile(FILES[0], "w") as zipped:
+        for number in range(IMAGES):
+            zipped.writestr(f"{number}.png", photograph(number))
+            subset = "query" if number < QUERIES else "gallery"
+            lines.append(f"{number}.png,{number},1,{subset},-1")
+    FILES[1].write_text("\n".join(lines) + "\n")
+    trained(MODEL)
+
+
+def exported() -> Agreement:
+    params = load(ROOT / "params.yaml", profile="embedded").active.extract
+    return exporting.export(MODEL, *FILES, params, OUT)
+
+
+def embeddings() -> Tensor:
+    return torch.randn(40, 16, generator=torch.Generator().manual_seed(0))
+
+
+def test_equal_embeddings_agree_and_so_do_those_that_differ_by_rounding() -> None:
+    exact = agreement(embeddings(), embeddings(), 8)
+    assert (exact.embedding, exact.ranking, exact.same) == (0, 0, 8)
+    rounded = agreement(embeddings(), embeddings().bfloat16().float(), 8)
+    assert not rounded.fine
+    assert agreement(embeddings(), embeddings() * (1 + 1e-6), 8).fine
+
+
+def test_images_as_near_as_rounding_may_change_places() -> None:
+    ours = embeddings()
+    ours[20] = ours[21] * (1 + 1e-7)
+    theirs = ours.clone()
+    theirs[[20, 21]] = ours[[21, 20]]
+    assert agreement(ours, theirs, 8).fine
+
+
+def test_one_image_out_of_its_place_is_no_agreement() -> None:
+    theirs = embeddings()
+    theirs[[20, 30]] = theirs[[30, 20]]
+    found = agreement(embeddings(), theirs, 8)
+    assert found.ranking > exporting.RANKING_TOLERANCE
+    assert found.same < 8
+    assert not found.fine
+
+
+def test_a_missing_extra_is_named_and_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnx" else name)
+    with pytest.raises(UserError, match=r"not installed(.|\n)*no onnx\n(.|\n)*\.\[onnx\]"):
+        exported()
+    assert not OUT.exists()
+
+
+def test_a_run_that_runs_yaml_does_not_have_is_named() -> None:
+    trained(Path("runs/mine/model.safetensors"))
+    result = CliRunner().invoke(app, ["export", "mine", str(OUT)])
+    assert isinstance(result.exception, UserError)
+    assert "there is no run 'mine'" in str(result.exception)
+
+
+@pytest.fixture
+def extra() -> None:
+    for name in exporting.LIBRARIES:
+        pytest.importorskip(name, reason="the extra onnx is not installed")
+
+
+@pytest.mark.usefixtures("extra")
+def test_what_disagrees_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = torch.randn(IMAGES, 512, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(exporting, "_embedded", lambda *_: wrong)
+    with pytest.raises(UserError, match="disagrees"):
+        exported()
+    assert list(OUT.parent.iterdir()) == []
+
+
+@pytest.mark.usefixtures("extra")
+def test_the_command_writes_a_model_that_embeds_any_number_of_images() -> None:
+    import onnxruntime  # noqa: PLC0415
+
+    result = CliRunner().invoke(app, ["export", RUN, str(OUT)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert (
+        f"{QUERIES} of {QUERIES} lists of {IMAGES - QUERIES} images are the same" in result.stdout
+    )
+    session = onnxruntime.InferenceSession(OUT, providers=["CPUExecutionProvider"])
+    for count in (1, 5):
+        images = torch.zeros(count, 3, 32, 16, dtype=torch.uint8).numpy()
+        assert session.run(None, {"images": images})[0].shape == (count, 512)
+    assert str(ROOT).encode() not in OUT.read_bytes()
+
+
+@pytest.mark.usefixtures("extra")
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", attentions())
+def test_every_attention_can_be_exported(attention: str) -> None:
+    trained(MODEL, attention)
+    assert exported().fine

@@ -1,0 +1,199 @@
+"""plan.json: what it says of each run, what makes which part of it another, what is refused."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reidpipe.errors import UserError
+from reidpipe.plan.resolve import plan, resolve
+
+ROOT = Path(__file__).parents[2]
+FILES = ("params.yaml", "runs.yaml", "dvc.yaml", "requirements.lock")
+OURS = {
+    "market1501-ours",
+    "market1501-ours-pretrained",
+    "dukemtmc-ours-pretrained",
+    "msmt17-ours-pretrained",
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in FILES:
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("reidpipe", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def put(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, f"{path.name}: {old}"
+    path.write_text(text.replace(old, new))
+
+
+def stale(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """Stages that DVC would run for their part of the plan."""
+    found = {"report"} if before["report"] != after["report"] else set()
+    for stage in ("download", "weights", "split", "train", "extract", "evaluate"):
+        names = before[stage].keys() | after[stage].keys()
+        found |= {f"{stage}@{n}" for n in names if before[stage].get(n) != after[stage].get(n)}
+    return found
+
+
+def test_the_committed_plan_is_that_of_the_committed_files() -> None:
+    assert json.loads((ROOT / "plan.json").read_text()) == plan(ROOT)
+
+
+def test_the_lock_was_made_by_the_committed_plan() -> None:
+    """A stage that ran with another one would be run again: the numbers are not of this code."""
+    made = json.loads((ROOT / "plan.json").read_text())
+    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    listed = yaml.safe_load((ROOT / "runs.yaml").read_text())
+    names = {"report"} | {f"{s}@{d}" for s in ("download", "split") for d in listed["datasets"]}
+    names |= {f"weights@{role}" for role in listed["weights"]}
+    names |= {f"{s}@{run}" for s in ("train", "extract", "evaluate") for run in listed["runs"]}
+    assert set(stages) - {"resolve"} == names
+    for name in names:
+        stage, _, item = name.partition("@")
+        (params,) = stages[name]["params"].values()
+        expected = made[stage][item] if item else made[stage]
+        assert params == {name.replace("@", "."): expected}, name
+
+
+def test_a_run_has_its_own_network_and_what_the_profile_says() -> None:
+    made = plan(ROOT)
+    eca = made["train"]["market1501-eca"]
+    assert eca["network"]["options"] == {"eca": {"gamma": 2, "b": 1}}
+    assert eca["network"].keys() & {"circle", "batch_hard"} == set()
+    assert eca["start"] == "data/weights/random.safetensors"
+    ours = made["train"]["msmt17-ours-pretrained"]
+    assert (ours["dataset"], ours["network"]["attention"]) == ("msmt17", "cbam")
+    assert ours["network"]["circle"] == {"scale": 64.0, "margin": 0.35}
+    assert ours["network"]["batch_hard"] == {"margin": 0.3}
+    assert ours["recipe"]["image_size"] == [64, 32]
+    paper = plan(ROOT, profile="paper")
+    assert paper["train"]["market1501-ours"]["recipe"]["image_size"] == [256, 128]
+    assert paper["download"]["msmt17"]["source"]["file"] == "MSMT17_V1.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("attention: cbam ", "attention: eca "),
+        ("classifier: circle ", "classifier: linear "),
+        ("triplet: true", "triplet: false"),
+    ],
+)
+def test_a_knob_concerns_the_runs_of_ours(copy: Path, old: str, new: str) -> None:
+    before = plan(copy)
+    put(copy / "params.yaml", old, new)
+    found = stale(before, plan(copy))
+    stages = ("train", "extract") if "attention" in old else ("train",)
+    assert found == {f"{stage}@{run}" for stage in stages for run in OURS} | {"report"}
+
+
+def test_the_gate_and_the_other_profile_concern_nothing(copy: Path) -> None:
+    before = plan(copy)
+    put(copy / "params.yaml", "false_alarms: 0.05", "false_alarms: 0.1")
+    put(copy / "params.yaml", "workers: 8", "workers: 4")
+    put(copy / "params.yaml", "epochs: 120", "epochs: 60")
+    assert stale(before, plan(copy)) == set()
+
+
+def test_a_value_of_evaluation_retrains_nothing(copy: Path) -> None:
+    before = plan(copy)
+    old = "  evaluate:\n    device: cpu\n    threads: 2\n    instructions: avx2\n  report:"
+    put(copy / "params.yaml", old, old.replace("    device", "    top_k: 10\n    device"))
+    kinds = {name.partition("@")[0] for name in stale(before, plan(copy))}
+    assert kinds == {"evaluate", "report"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("attention/eca.py", "k // 2", "(k - 1) // 2", {"train", "extract"}),
+        ("reporting/report.py", "for table in tables:", "for table in [*tables]:", {"report"}),
+    ],
+)
+def test_an_edited_line_concerns_what_reaches_it(
+    copy: Path, file: str, old: str, new: str, expected: set[str]
+) -> None:
+    before = plan(copy)
+    (copy / "reidpipe").unlink()
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "reidpipe", copy / "reidpipe", ignore=ignored)
+    put(copy / "reidpipe" / file, old, new)
+    found = stale(before, plan(copy))
+    assert {name.partition("@")[0] for name in found} == expected
+    assert {name.partition("@")[2] for name in found} <= {"", "market1501-eca"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("runs.yaml", "runs:\n", "runs:\n  a: {dataset: duke, start: x}\n", "mean 'dukemtmc'"),
+        (
+            "runs.yaml",
+            "runs:\n",
+            "runs:\n  a: {dataset: msmt17, start: data/weights/rnadom.safetensors}\n",
+            "did you mean 'data/weights/random.safetensors'?",
+        ),
+        ("runs.yaml", "runs:\n", "runs:\n  a: {dataset: msmt17}\n", "runs.a.start"),
+        ("runs.yaml", "attention: se,", "attention: see,", "runs.market1501-se.attention"),
+        ("runs.yaml", "attention: se,", "attentoin: se,", "runs.market1501-se.attentoin"),
+        ("runs.yaml", "datasets: [", "datasets: [mine, ", "no data set 'mine' in the profile"),
+        ("runs.yaml", "runs:\n", "runs:\n  a: [\n", "the runs are not YAML"),
+        ("params.yaml", "attention: cbam", "attention: foo", "attention: wrong value"),
+        ("dvc.yaml", "runs/msmt17-ours-pretrained/", "runs/mine/", "'ours-msmt17' is of no run"),
+        (
+            "dvc.yaml",
+            "    foreach: ${runs}\n    do:\n      desc: One network",
+            "    foreach:\n      mine: {dataset: mine}\n    do:\n      desc: One network",
+            "own lines go to runs.yaml",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_old_plan_stays(
+    copy: Path, file: str, old: str, new: str, said: str
+) -> None:
+    (copy / "plan.json").write_text("as it was")
+    put(copy / file, old, new)
+    with pytest.raises(UserError) as caught:
+        resolve(copy)
+    assert said in str(caught.value)
+    assert (copy / "plan.json").read_text() == "as it was"
+
+
+def test_a_missing_file_is_named(copy: Path) -> None:
+    (copy / "runs.yaml").unlink()
+    with pytest.raises(UserError, match="the runs are missing"):
+        resolve(copy)
+
+
+def test_git_restore_takes_back_a_refused_value_as_long_as_the_old_one(copy: Path) -> None:
+    """DVC writes the file and git's index within a second: size and time are all that git knows."""
+
+    def git(*arguments: str) -> None:
+        settings = ("-c", "user.name=t", "-c", "user.email=t@t", "-c", "core.checkStat=minimal")
+        command = ["git", *settings, "-c", "core.trustctime=false", *arguments]
+        subprocess.run(command, cwd=copy, capture_output=True, check=True)
+
+    path = copy / "params.yaml"
+    earlier = path.stat().st_mtime - 60
+    os.utime(path, (earlier, earlier))
+    git("init", "-q")
+    git("add", "params.yaml")
+    git("commit", "-q", "-m", "start")
+    put(path, "attention: cbam", "attention: abcd")
+    os.utime(path, (earlier, earlier))
+    with pytest.raises(UserError, match="attention: wrong value"):
+        resolve(copy)
+    git("restore", "params.yaml")
+    assert "attention: cbam" in path.read_text()
