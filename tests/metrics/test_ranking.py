@@ -1,4 +1,4 @@
-"""Ranking against a loop that follows the protocol sentence by sentence, sklearn, and by hand."""
+"""Ranking against its definition, sklearn, and by hand."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from reidpipe.errors import UserError
 from reidpipe.formats.ranking import Ranking
+from reidpipe.metrics.definition import Ranked, rank_query
 from reidpipe.metrics.distance import Distances, prepare_
 from reidpipe.metrics.protocol import Labels, Protocol
 from reidpipe.metrics.ranking import cmc, collect, parts, rank
@@ -33,32 +34,13 @@ def ranked(case: Case, rows: int = 1000, top_k: int = 5) -> Ranking:
     return collect(parts(protocol.blocks(cut), top_k), protocol)
 
 
-def by_the_protocol(case: Case, query: int) -> list[int]:
-    """Gallery indices of one query's list, in order, without junk."""
+def by_definition(case: Case) -> dict[int, Ranked]:
+    """What each query that has a match should get."""
     distance, queries, gallery = case
-    pid, camid = queries.pid[query], queries.camid[query]
-    junk = [
-        bool(gallery.pid[image] == pid and gallery.camid[image] == camid)
-        for image in range(len(gallery.pid))
-    ]
-    kept = [image for image in range(len(gallery.pid)) if not junk[image]]
-    return sorted(kept, key=lambda image: (float(distance[query, image]), image))
-
-
-def slow(case: Case) -> dict[int, tuple[int, float, float, list[int]]]:
-    """First rank, AP, INP and list of each query that has a match."""
-    _, queries, gallery = case
-    results = {}
-    for query in range(len(queries.pid)):
-        order = by_the_protocol(case, query)
-        hits = [int(gallery.pid[image]) == int(queries.pid[query]) for image in order]
-        if not any(hits):
-            continue
-        precisions = [sum(hits[: r + 1]) / (r + 1) for r, hit in enumerate(hits) if hit]
-        hardest = max(r + 1 for r, hit in enumerate(hits) if hit)
-        average_precision = sum(precisions) / len(precisions)
-        results[query] = hits.index(True), average_precision, sum(hits) / hardest, order
-    return results
+    sides = gallery.pid.numpy(), gallery.camid.numpy()
+    rows = zip(distance.numpy(), queries.pid.tolist(), queries.camid.tolist(), strict=True)
+    found = (rank_query(row, pid, camid, *sides) for row, pid, camid in rows)
+    return {query: ranked for query, ranked in enumerate(found) if ranked}
 
 
 @st.composite
@@ -76,18 +58,18 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def has_match(case: Case) -> bool:
-    return bool(slow(case))
+    return bool(by_definition(case))
 
 
 @settings(deadline=None, max_examples=60)
 @given(cases().filter(has_match), st.integers(1, 80), st.integers(1, 50))
-def test_equals_the_protocol_in_any_blocks(case: Case, rows: int, top_k: int) -> None:
-    assert_by_the_protocol(case, rows, top_k)
+def test_equals_the_definition_in_any_blocks(case: Case, rows: int, top_k: int) -> None:
+    assert_by_definition(case, rows, top_k)
 
 
 @pytest.mark.parametrize("levels", [2, 100, 10**7])
 @pytest.mark.parametrize("images", [1500, 1601])
-def test_equals_the_protocol_in_a_large_gallery(images: int, levels: int) -> None:
+def test_equals_the_definition_in_a_large_gallery(images: int, levels: int) -> None:
     """Large enough that the nearest are bounded by minima of groups."""
     source = np.random.default_rng(levels)
     distance = torch.from_numpy(source.integers(levels, size=(20, images)) / np.float32(64)).float()
@@ -95,18 +77,18 @@ def test_equals_the_protocol_in_a_large_gallery(images: int, levels: int) -> Non
         Labels(*(torch.from_numpy(source.integers(high, size=size)) for high in (30, 4)))
         for size in (20, images)
     )
-    assert_by_the_protocol((distance, query, gallery), rows=20, top_k=7)
+    assert_by_definition((distance, query, gallery), rows=20, top_k=7)
 
 
-def assert_by_the_protocol(case: Case, rows: int, top_k: int) -> None:
-    found, expected = ranked(case, rows, top_k), slow(case)
+def assert_by_definition(case: Case, rows: int, top_k: int) -> None:
+    found, expected = ranked(case, rows, top_k), by_definition(case)
     assert found.query.tolist() == list(expected)
     assert found.num_query == len(case[1].pid)
-    for row, (query, (first, average_precision, inp, order)) in enumerate(expected.items()):
-        assert found.first_match[row] == first
-        assert found.average_precision[row] == pytest.approx(average_precision, rel=1e-12)
-        assert found.inp[row] == inp
-        shown = order[:top_k]
+    for row, (query, one) in enumerate(expected.items()):
+        assert found.first_match[row] == one.first_match
+        assert found.average_precision[row] == pytest.approx(one.average_precision, rel=1e-12)
+        assert found.inp[row] == one.inp
+        shown = one.order[:top_k].tolist()
         padding = top_k - len(shown)
         assert found.top[row].tolist() == shown + [-1] * padding
         nearest = case[0][query, shown].tolist() + [np.inf] * padding
