@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reidpipe.files import write_text
 from reidpipe.metrics.bootstrap import Difference
+from reidpipe.reporting.rendering import Filters, rendered
 from reidpipe.reporting.science.tables import Cell, Row, Table, column_labels
 
 DASH = "-"
@@ -113,45 +114,12 @@ def _flat(row: Row, table: Table) -> list[object]:
 
 def latex(table: Table) -> str:
     """A floating booktabs table with the notes in its caption."""
-    count = 3 * len(table.columns) + (1 if table.baseline else 0)
-    groups = " & ".join(f"\\multicolumn{{3}}{{c}}{{{label}}}" for label in column_labels(table))
-    rules = "".join(f"\\cmidrule(lr){{{3 * i + 2}-{3 * i + 4}}}" for i in range(len(table.columns)))
-    names = " & ".join(["paper & rebuilt & diff."] * len(table.columns))
-    extra = (" & mAP vs", " & baseline") if table.baseline else ("", "")
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            "\\begin{table*}",
-            "\\centering",
-            f"\\caption{{{_escaped(table.title)}. {_escaped(' '.join(table.notes))}}}",
-            f"\\label{{tab:{table.id}}}",
-            f"\\begin{{tabular}}{{l{'r' * count}}}",
-            "\\toprule",
-            f" & {groups}{extra[0]} \\\\",
-            rules,
-            f"Method & {names}{extra[1]} \\\\",
-            "\\midrule",
-            *(_latex_row(row, table) for row in table.rows),
-            "\\bottomrule",
-            "\\end{tabular}",
-            "\\end{table*}\n",
-        ]
+    filters: Filters = {"escaped": _escaped, "strong": _bold, "math": _math}
+    helpers = {"points": points, "span": span, "versus": versus}
+    return (
+        rendered("table.tex.j2", filters, table=table, labels=column_labels(table), **helpers)
+        + "\n"
     )
-
-
-def _latex_row(row: Row, table: Table) -> str:
-    cited = row.status == "cited"
-    cells = [_escaped(row.method) + (" (cited)" if cited else "")]
-    for column in table.columns:
-        cell = row.cells[column]
-        published = _bold(cell.published, table.best(column, "published"))
-        rebuilt = _bold(cell.rebuilt, table.best(column, "rebuilt"))
-        interval = span(cell.low, cell.high)
-        small = f" {{\\scriptsize {interval}}}" if interval else ""
-        cells += [published, rebuilt + small, _math(points(cell.difference))]
-    if table.baseline:
-        cells.append(_math(versus(row.versus_baseline)))
-    return " & ".join(cells) + " \\\\"
 
 
 def _bold(value: Decimal | None, best: Decimal | None) -> str:

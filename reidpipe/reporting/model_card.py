@@ -4,14 +4,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from reidpipe.files import digest, write_text
 from reidpipe.formats.settings.data import Source, SyntheticSource
 from reidpipe.reporting.formats import grid, span
 from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.reading.provenance import provenance
 from reidpipe.reporting.reading.published import DATASETS, LABELS
+from reidpipe.reporting.rendering import rendered
 from reidpipe.reporting.science.tables import warning
 
 SHOWN = ("rank1", "rank5", "mAP")
@@ -35,14 +34,9 @@ class Trained:
 def write_model_card(inputs: Inputs, path: Path) -> None:
     """Write the card, the same bytes for the same models, data and parameters."""
     models = [_trained(name, run, inputs) for name, run in inputs.experiment.artifacts.items()]
-    environment = Environment(
-        loader=PackageLoader("reidpipe.reporting"),
-        autoescape=False,  # noqa: S701 - Markdown, of our own words and numbers
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    card = environment.get_template("model_card.md.j2").render(
+    card = rendered(
+        "model_card.md.j2",
+        {},
         warning=warning(inputs.params),
         models=models,
         results=_results(models, inputs),

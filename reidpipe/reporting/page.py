@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reidpipe.files import write_text
@@ -14,6 +13,7 @@ from reidpipe.reporting import formats
 from reidpipe.reporting.ledger import COUNTING, READING, SIZES
 from reidpipe.reporting.pictures.illustration import Illustrations
 from reidpipe.reporting.reading.published import LABELS, Published
+from reidpipe.reporting.rendering import Filters, rendered
 from reidpipe.reporting.science import seeds
 from reidpipe.reporting.science.claims import Check, published_detail, rebuilt_detail
 from reidpipe.reporting.science.costs import Costs
@@ -38,7 +38,7 @@ class Content:
 
 
 def write_page(content: Content, path: Path) -> None:
-    write_text(path, rendered(content))
+    write_text(path, page(content))
 
 
 def minus(text: str) -> str:
@@ -46,16 +46,9 @@ def minus(text: str) -> str:
     return _MINUS.sub("\N{MINUS SIGN}", text)
 
 
-def rendered(content: Content) -> str:
+def page(content: Content) -> str:
     """The page as text: style, script, figures and photographs are all inside it."""
-    environment = Environment(
-        loader=PackageLoader("reidpipe.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: Filters = {
         "minus": minus,
         "points": formats.points,
         "span": formats.span,
@@ -66,7 +59,9 @@ def rendered(content: Content) -> str:
         # Our own drawings: the only text that is not escaped.
         "inline": lambda drawing: Markup(drawing.inline),  # noqa: S704
     }
-    return environment.get_template("index.html.j2").render(
+    return rendered(
+        "index.html.j2",
+        filters,
         content=content,
         labels=LABELS,
         warning=warning(content.params),

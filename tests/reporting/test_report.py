@@ -13,7 +13,7 @@ import pytest
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.formats.params import Check, Params, ProfileParams, Report
-from reidpipe.reporting.page import Content, minus, rendered
+from reidpipe.reporting.page import Content, minus, page
 from reidpipe.reporting.pictures.data_sets import counts
 from reidpipe.reporting.pictures.illustration import Illustrations, illustrate
 from reidpipe.reporting.reading.inputs import Inputs
@@ -115,7 +115,7 @@ def test_no_photograph_where_they_are_not_allowed(
     (tmp_path / "reports/figures").mkdir()
     (tmp_path / "reports/figures/ranks-market1501-ours.png").write_bytes(b"of an earlier report")
     pictures = illustrate(private, free)
-    text = rendered(Content(params, printed, inputs.tables, [], free, pictures, {}))
+    text = page(Content(params, printed, inputs.tables, [], free, pictures, {}))
     assert "data:image" not in text
     assert "Photographs are left out" in text
     assert 'class="tile correct"' in text
@@ -127,7 +127,7 @@ def test_text_is_escaped(inputs: Inputs, printed: Published, free: Costs) -> Non
     table = replace(inputs.tables[0], title="<script>alert(1)</script>", rows=())
     nothing = Illustrations([], [], [], [], [], [], [])
     content = Content(inputs.params, printed, [table], [], free, nothing, {"<b>": "<i>"})
-    text = rendered(content)
+    text = page(content)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "&lt;b&gt;" in text
