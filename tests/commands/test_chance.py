@@ -37,6 +37,7 @@ def pair(index: int, shift: float = 0.0) -> list[Change]:
     return [change(run, training(run, first), training(run, second, shift=shift)) for run in RUNS]
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_was_asked() -> None:
     alarms = [bool(regressions(pair(index))) for index in range(150)]
     assert sum(alarms) <= 0.05 * 150 + 3 * (0.05 * 0.95 * 150) ** 0.5  # 15.5; 7.5 are expected

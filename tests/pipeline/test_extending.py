@@ -69,6 +69,7 @@ def test_no_rule_of_style_is_broken(clone: Clone, title: str) -> None:
     clone.run("ruff", "format", "--check", *settings, *changed)
 
 
+@pytest.mark.slow
 def test_an_attention_module_trains_with_its_option(clone: Clone) -> None:
     follow("An attention module", clone)
     shown = python(
@@ -84,6 +85,7 @@ print(changed.backbone.layer1[0].attention.power)
     assert shown == "2.0\n"
 
 
+@pytest.mark.slow
 def test_a_loss_is_that_of_its_equation_and_off_by_default(clone: Clone) -> None:
     follow("A loss", clone)
     python(
@@ -108,6 +110,7 @@ assert abs(values["loss"] - values["ce"] - values["triplet"] - values["contrasti
     )
 
 
+@pytest.mark.slow
 def test_backbones_keep_the_contract(clone: Clone) -> None:
     follow("A backbone", clone)
     shown = python(

@@ -49,6 +49,7 @@ def test_tables_figures_and_page(reported: Path) -> None:
     assert {"ranks-market1501-ours.png", "contact-msmt17.png", "conditions.svg"} <= figures
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(
     repository: Path, reported: Path, entry: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_equal_bytes_twice_and_another_seed_differs(
     assert not any(Path(".resume").iterdir())
 
 
+@pytest.mark.slow
 def test_other_folders_and_hash_seeds_change_nothing(
     tiny_set: Set, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,8 +209,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 2)])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set,
     recipe: Recipe,

@@ -45,6 +45,7 @@ def go(
     assert done.returncode == status, done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_are_one(tiny_set: Set, steps: Recipe, tmp_path: Path) -> None:
     for devices in (1, 2):
         go(tmp_path / str(devices), tiny_set, steps, devices)
