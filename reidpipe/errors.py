@@ -15,7 +15,6 @@ SHOWN = 50
 # No space, no quota, a file larger than the limit of the process.
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BROKEN = (errno.EIO, errno.ESTALE)
-_NOT_USABLE = (errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(Exception):
@@ -63,20 +62,25 @@ def reported() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         raise SystemExit(USER_ERROR_STATUS) from None
     except OSError as error:
         if not (known := _of_the_machine(error)):
             raise
-        print(f"error: {known}", file=sys.stderr)
+        _say(f"error: {known}")
         raise SystemExit(USER_ERROR_STATUS) from None
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         raise SystemExit(INTERRUPTED_STATUS) from None
 
 
+def _say(text: str) -> None:
+    """A file's name need not be UTF-8."""
+    print(text.encode(errors="backslashreplace").decode(), file=sys.stderr)
+
+
 def _of_the_machine(error: OSError) -> UserError | None:
-    """What a user can mend though no stage foresaw it; else it is our mistake, with a traceback."""
+    """What a user can mend though no stage foresaw it: a named file, the disk; else it is ours."""
     where = error.filename or "the disk of this folder"
     if error.errno in _DISK_FULL:
         fix = "make room, run it again"
@@ -84,10 +88,10 @@ def _of_the_machine(error: OSError) -> UserError | None:
     if error.errno in _BROKEN:
         fix = "see to the disk or the network folder, run it again"
         return UserError("a file cannot be read", where=where, found=error.strerror, fix=fix)
-    if error.errno in _NOT_USABLE:
-        fix = "it should be a file that you may read and write"
-        return UserError("a file cannot be used", where=where, found=error.strerror, fix=fix)
-    return None
+    if error.filename is None:
+        return None
+    fix = "see that the path is right, and that you may read or write there"
+    return UserError("a file cannot be used", where=where, found=error.strerror, fix=fix)
 
 
 class Problems:
@@ -107,6 +111,9 @@ class Problems:
     def __str__(self) -> str:
         return "\n".join(self._block(kind) for kind in self._counts)
 
+    def __len__(self) -> int:
+        return sum(self._counts.values())
+
     def _block(self, kind: str) -> str:
         count, examples = self._counts[kind], [text for text in self._examples[kind] if text]
         if not examples:
@@ -114,11 +121,11 @@ class Problems:
         lines = [f"{kind} ({count}):", *("  " + text for text in examples)]
         return "\n".join(lines + [f"  and {count - SHOWN} more"] * (count > SHOWN))
 
-    def refuse(self, where: Path, *, fix: str) -> None:
+    def refuse(self, where: Path, *, fix: str, what: str = "the data set") -> None:
         """Raise UserError with every problem, if there is any.
 
         The first line names the kinds, so that it says something on its own.
         """
         if self._counts:
             kinds = "; ".join(kind.partition("\n")[0] for kind in self._counts)
-            raise UserError(f"the data set is refused: {kinds}", where=where, found=self, fix=fix)
+            raise UserError(f"{what} is refused: {kinds}", where=where, found=self, fix=fix)

@@ -1,6 +1,7 @@
 """Files that are either whole or absent: temporary sibling, fsync, rename, fsync of the folder."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _BLOCK = 1 << 20
+_LONGEST = 240
+"""Bytes of a file's name: a file system takes 255, and the temporary sibling's is longer."""
 
 
 @contextmanager
@@ -18,8 +21,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path`; when the block ends well, it becomes `path` atomically.
 
     When the block raises, `path` is as it was and the sibling is gone.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`, not the sibling.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     # One name for each process: two writers cannot tear each other's file, the last one wins whole.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -27,8 +35,30 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync(temporary, os.O_RDWR)
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
+    except OSError as error:
+        if error.filename in (temporary, str(temporary)):
+            error.filename = str(path)
+        error.filename2 = None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether `path` can be written in the end; nothing is changed.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if len(os.fsencode(path.name)) > _LONGEST:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(path))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
 def _sync(path: Path, flags: int) -> None:

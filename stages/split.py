@@ -12,9 +12,13 @@ from reidpipe.formats import plan
 def main() -> None:
     name, entry = plan.asked("split", __doc__)
     files = Path(f"data/raw/{name}.zip"), Path(f"data/splits/{name}.csv")
-    counts = split(*files, entry["layout"], use_val=entry["use_val"], published=entry["counts"])
-    if lonely := counts["queries_without_match"]:
-        print(f"{lonely} queries have no match under another camera; the protocol skips them")
+    counts = split(
+        *files,
+        entry["layout"],
+        use_val=entry["use_val"],
+        published=entry["counts"],
+        say=lambda remark: print(f"{name}: {remark}"),
+    )
     if entry["machine"]:
         counts["histogram_mAP"] = histogram_map(*files, **entry["machine"])
         print(f"{name}: colour histograms alone reach mAP {counts['histogram_mAP']:.1f}")

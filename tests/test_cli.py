@@ -20,12 +20,22 @@ from tests.first_operation import first_operation
 ROOT = Path(__file__).parents[1]
 runner = CliRunner()
 COMMANDS = {
-    "doctor": ["--profile"],
+    "doctor": ["--profile", "--csv", "--json"],
     "check": ["--against", "--md", "--json"],
     "reproduced": [],
-    "compare": ["a", "b"],
-    "seeds": ["names", "--train"],
-    "search": ["run", "gallery", "query_image", "--top", "--picture"],
+    "compare": ["a", "b", "--csv", "--json"],
+    "seeds": ["names", "--train", "--all-commits", "-A", "--csv", "--json"],
+    "search": [
+        "run",
+        "gallery",
+        "query_image",
+        "--top",
+        "--picture",
+        "--strict",
+        "--fpr",
+        "--csv",
+        "--json",
+    ],
     "export": ["run", "file"],
     "leave-out": ["dataset"],
 }

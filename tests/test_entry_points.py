@@ -41,6 +41,7 @@ COMMANDS = {
 ELSEWHERE = {
     "report": "tests/reporting/test_report.py",
     "seeds": "tests/test_entry_points.py",
+    "compare": "tests/test_cli.py",
 }
 """Where they are tried, for they need more than `workspace` has."""
 

@@ -45,5 +45,31 @@ def test_a_failing_disk_is_no_mistake_of_ours(capsys: pytest.CaptureFixture[str]
 
 
 def test_other_errors_are_ours_and_keep_their_traceback() -> None:
-    with pytest.raises(FileNotFoundError), reported():
-        Path("none").read_bytes()
+    for error in (OSError("of no file"), ValueError("x"), KeyError("y")):
+        with pytest.raises(type(error)), reported():
+            raise error
+
+
+@pytest.mark.parametrize(
+    "number",
+    sorted(
+        {errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EBUSY}
+    ),
+)
+def test_an_error_of_a_file_is_said_with_its_name(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, text = said(OSError(number, os.strerror(number), "a/b.png"), capsys)
+    assert status == 2
+    assert "a/b.png" in text
+    assert os.strerror(number) in text
+
+
+def test_a_name_that_is_not_utf_8_can_be_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9.png"))
+    with pytest.raises(SystemExit) as left, reported():
+        gone.read_bytes()
+    assert left.value.code == 2
+    capsys.readouterr().err.encode()

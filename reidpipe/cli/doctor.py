@@ -3,9 +3,12 @@
 import shutil
 import textwrap
 from collections.abc import Iterator
+from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from reidpipe.cli.output import Column, Csv, Json, exclusive, show
 
 if TYPE_CHECKING:
     from reidpipe.commands.doctor import Finding
@@ -19,6 +22,8 @@ def doctor(
     profile: Annotated[
         str, typer.Option(help="embedded or paper; default: that of params.yaml")
     ] = "",
+    csv: Csv = False,
+    json: Json = False,
 ) -> None:
     """Say whether this machine can run a profile, what is missing, and how long it would take.
 
@@ -26,10 +31,15 @@ def doctor(
 
     Example: reidpipe doctor --profile paper
     """
-    from reidpipe.commands.doctor import examine
+    from reidpipe.commands.doctor import Finding, examine
     from reidpipe.formats import params
 
+    machine = exclusive(csv=csv, json=json)
     chosen = params.load(profile=profile or None)
+    if machine:
+        found = [astuple(finding) for finding in examine(chosen)]
+        show([Column(field.name) for field in fields(Finding)], found, csv=csv, json=json)
+        raise typer.Exit(0 if all(fine for _, fine, *_ in found) else 1)
     print(f"profile {chosen.profile}\n")
     missing = []
     for finding in examine(chosen):  # each line as soon as it is known: steps take seconds

@@ -10,7 +10,7 @@ def export(
     run: Annotated[str, typer.Argument(help="A trained run, as in runs/RUN.")],
     file: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
 ) -> None:
-    """Write a trained model as ONNX, checked against torch on images of its data set.
+    """Write a trained model as ONNX, checked against what was extracted from its data set.
 
     Needs the extra: pip install '.[onnx]'. Example: reidpipe export market1501-ours ours.onnx
     """
@@ -18,7 +18,17 @@ def export(
     from reidpipe.commands import export as exporting
     from reidpipe.formats import params
 
-    checked = params.load()
+    active = params.load().active
+    if active.evaluate.rerank:
+        print("distances are re-ranked in evaluation: they are no function of two embeddings")
     archive, manifest = data_set(run)
-    found = exporting.export(model_file(run), archive, manifest, checked.active.extract, file)
+    found = exporting.export(
+        model_file(run),
+        archive,
+        manifest,
+        features=Path(f"runs/{run}/features.safetensors"),
+        params=active.extract,
+        metric=active.evaluate.metric,
+        out=file,
+    )
     print(f"wrote {file}: {found}")

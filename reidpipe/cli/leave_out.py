@@ -10,10 +10,11 @@ def leave_out(
 ) -> None:
     """Take a data set and its runs out of the pipeline; its table will say that it was left out.
 
-    Example: reidpipe leave-out dukemtmc (git restore runs.yaml dvc.yaml reports brings it back)
+    Example: reidpipe leave-out dukemtmc
     """
     from reidpipe.commands import leave_out as leaving_out
 
     for path in leaving_out.leave_out(dataset):
         print(f"removed {path}")
     print(f"{dataset} is left out; dvc repro rebuilds the rest")
+    print("to have it again: git restore -p runs.yaml dvc.yaml, where lines of your own can stay")

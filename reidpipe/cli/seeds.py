@@ -4,6 +4,13 @@ from typing import Annotated
 
 import typer
 
+from reidpipe.cli.output import Column, Csv, Json, exclusive, note, show
+
+COLUMNS = (
+    *(Column("metric"), Column("run"), Column("setting"), Column("n")),
+    *(Column("mean", ".2f"), Column("std", ".2f"), Column("seeds"), Column("values", ".2f")),
+)
+
 
 def seeds(
     names: Annotated[
@@ -14,6 +21,11 @@ def seeds(
         str,
         typer.Option(help="Train each run with these seeds where reports/seeds lacks them: 0-4."),
     ] = "",
+    all_commits: Annotated[
+        bool, typer.Option("--all-commits", "-A", help="Experiments of all commits, not of HEAD's.")
+    ] = False,
+    csv: Csv = False,
+    json: Json = False,
 ) -> None:
     """Say how far a metric scatters over experiments that differ in their seed alone.
 
@@ -24,27 +36,18 @@ def seeds(
 
     Example: dvc exp run --queue -S seed=1,2 && dvc queue start && reidpipe seeds mAP
     """
+    machine = exclusive(csv=csv, json=json)
     if train:
         _train(names or [], train)
-    else:
-        if len(names or []) > 1:
-            raise typer.BadParameter("one metric at a time", param_hint="METRIC")
-        _spread((names or ["mAP"])[0])
-
-
-def _spread(metric: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+        return
+    if len(names or []) > 1:
+        raise typer.BadParameter("one metric at a time", param_hint="METRIC")
     from reidpipe.commands.seeds import spread
     from reidpipe.commands.seeds.experiments import experiments
 
-    rows = spread.spreads(metric, experiments())
-    table = Table(*spread.HEADER)
-    for row in rows:
-        table.add_row(*row.cells)
-    Console().print(table)
-    print(f"wrote {spread.write(rows)}")
+    rows = spread.spreads((names or ["mAP"])[0], experiments(all_commits=all_commits))
+    show(COLUMNS, [row.cells for row in rows], csv=csv, json=json)
+    note(f"wrote {spread.write(rows)}", apart=machine)
 
 
 def _train(runs: list[str], seeds: str) -> None:

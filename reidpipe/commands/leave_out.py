@@ -32,7 +32,7 @@ def leave_out(dataset: str, root: Path = Path()) -> list[Path]:
     _drop_artifacts(root / PIPELINE, gone)
     results = [root / f"reports/data/{dataset}.json"]
     results += [root / f"reports/metrics/{run}.json" for run in gone]
-    results += [root / f"reports/cmc/{run}.csv" for run in gone]
+    results += [root / f"reports/{kind}/{run}.csv" for run in gone for kind in ("cmc", "queries")]
     removed = [result for result in results if result.exists()]
     for result in removed:
         result.unlink()

@@ -8,20 +8,20 @@ from reidpipe.runtime import git
 
 
 def scores(name: str) -> Queries:
-    """Those of `RUN` in the workspace, or of `REVISION:RUN`.
+    """Those of `RUN` in the workspace, or of `REVISION:RUN`; an experiment is a revision.
 
     They are in git; of commits from before they were, the ranking may still be in the cache.
 
     Raises:
         UserError: neither is there.
     """
-    revision, _, run = name.rpartition(":")
+    revision, named, run = name.rpartition(":")
     table, ranked = queries.FOLDER / f"{run}.csv", f"runs/{run}/ranking.npz"
-    if not revision:
+    if not named:
         if table.exists():
             return queries.parse(table.read_bytes(), table)
         return ranking.read(Path(ranked)).queries
-    path = table.as_posix()
-    if git.has(revision, path):
-        return queries.parse(git.show(revision, path), f"{revision}:{path}")
-    return ranking.read(lock.cached(revision, ranked)).queries
+    path, commit = table.as_posix(), git.resolve(revision)
+    if git.has(commit, path):
+        return queries.parse(git.show(commit, path), f"{revision}:{path}")
+    return ranking.read(lock.cached(commit, ranked)).queries

@@ -1,7 +1,7 @@
-"""A packed data set read by its benchmark's rules: its manifest, its figures, what is wrong."""
+"""A packed data set read by its benchmark's rules: its manifest, its counts, what is wrong."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -9,7 +9,8 @@ from reidpipe.datasets import checks, layouts
 from reidpipe.datasets.reading import Reading, Record
 from reidpipe.datasets.sources.listing import Tree
 from reidpipe.datasets.sources.opening import open_tree
-from reidpipe.errors import Problems
+from reidpipe.datasets.twins import twins
+from reidpipe.errors import SHOWN, Problems
 from reidpipe.files import write_csv
 from reidpipe.formats.manifest import COLUMNS, SUBSETS
 from reidpipe.formats.settings.data import Counts
@@ -22,17 +23,39 @@ def split(
     *,
     use_val: bool = False,
     published: Mapping[str, int] | None = None,
+    say: Callable[[str], object] = str,
 ) -> dict[str, int | float]:
-    """Read a packed data set by its benchmark's rules; write the manifest and return its figures.
+    """Read a packed data set by its benchmark's rules; write the manifest and return its counts.
+
+    `say` is told what a user should know.
 
     Raises:
         UserError: everything that names, identities, cameras and published counts show as wrong.
     """
     with open_tree(zipped, zipped.parent) as tree:
-        counts = Counts.model_validate(published) if published else None
-        reading = read_checked(tree, layout, counts)
-    write_csv(manifest, COLUMNS, rows(reading.used(use_val=use_val)))
-    return summary(reading, use_val=use_val)
+        expected = Counts.model_validate(published) if published else None
+        reading = read_checked(tree, layout, expected)
+    used = reading.used(use_val=use_val)
+    same = twins(zipped, used, shared_ids=reading.shared_ids)
+    write_csv(manifest, COLUMNS, rows(used))
+    counts = summary(reading, use_val=use_val) | {"images_under_two_identities": len(same)}
+    for remark in _remarks(reading, counts, same):
+        say(remark)
+    return counts
+
+
+def _remarks(
+    reading: Reading, counts: Mapping[str, int | float], same: Sequence[Sequence[Record]]
+) -> Iterator[str]:
+    if len({row.camid for row in reading.of("query", "gallery")}) == 1:
+        yield "one camera: it can be trained on and searched, and is not evaluated"
+    elif lonely := counts["queries_without_match"]:
+        yield f"{lonely} queries have no match under another camera; the protocol skips them"
+    if counts["cameras"] == len({row.member for row in reading.records}):
+        yield "every image has a camera of its own: is that number in the names one of frames?"
+    if same:
+        yield f"{len(same)} images stand under two identities, by equal pixels:"
+        yield from ("  " + ", ".join(row.member for row in group) for group in same[:SHOWN])
 
 
 def rows(records: Iterable[Record]) -> list[tuple[str, int, int, str, int]]:
@@ -60,13 +83,13 @@ def summary(reading: Reading, *, use_val: bool) -> dict[str, int | float]:
     """Counts of a data set, flat: identities and images per subset, cameras, what is dropped."""
     used = reading.used(use_val=use_val)
     sought = {row.pid for row in reading.of("query")}
-    figures: dict[str, int | float] = {"cameras": len({row.camid for row in used})}
+    counts: dict[str, int | float] = {"cameras": len({row.camid for row in used})}
     for subset in SUBSETS:
         own = [row for row in used if row.subset == subset]
         known = own if subset == "train" else [row for row in own if row.pid in sought]
-        figures |= {f"{subset}_images": len(own), **_per_identity(subset, known)}
+        counts |= {f"{subset}_images": len(own), **_per_identity(subset, known)}
     distractors = [row for row in reading.of("gallery") if row.pid not in sought]
-    return figures | {
+    return counts | {
         "distractor_images": len(distractors),
         "distractor_ids": len({row.pid for row in distractors}),
         "junk_dropped": len(reading.junk),

@@ -37,16 +37,23 @@ def evaluate(
 ) -> None:
     """Write metrics (JSON, percent), CMC curve (CSV, percent), scores per query and the ranking.
 
+    Under one camera the protocol leaves nothing to rank: then counts alone are written.
+
     Raises:
         UserError: the features cannot be evaluated (NaN, zero, no true match); nothing is written.
     """
     device = machine.prepare(params.device, params.threads, params.instructions)
-    ranking, pairs = ranked(features_file.read(features, device), params)
-    metrics = retrieval(ranking, params.bootstrap) | verification(pairs)
-    curve = 100 * cmc(ranking, CMC_LENGTH)
+    found = features_file.read(features, device)
+    if (found.camid != found.camid[0]).any():
+        ranking, pairs = ranked(found, params)
+        metrics = retrieval(ranking, params.bootstrap) | verification(pairs)
+        curve = (100 * cmc(ranking, CMC_LENGTH)).tolist()
+    else:
+        ranking, curve = ranking_file.empty(found.queries, params.top_k), []
+        metrics = _counts(ranking)
     ranking_file.write(out_ranking, ranking)
     queries_file.write(out_queries, ranking.queries)
-    write_csv(out_cmc, ["rank", "cmc"], enumerate(curve.tolist(), start=1))
+    write_csv(out_cmc, ["rank", "cmc"], enumerate(curve, start=1))
     write_json(out_metrics, metrics)
 
 
@@ -83,14 +90,27 @@ def retrieval(ranking: Ranking, bootstrap: Mapping[str, Any]) -> dict[str, float
         for index, name in enumerate(values)
         for end, bound in (("low", low), ("high", high))
     }
+    means = {name: float(value.mean()) for name, value in values.items()}
+    return means | _counts(ranking) | bounds
+
+
+def _counts(ranking: Ranking) -> dict[str, float]:
+    """Of all queries, and of those without a true match."""
     skipped = ranking.num_query - len(ranking.query)
-    counts = {"num_query": ranking.num_query, "num_skipped": skipped}
-    return {name: float(value.mean()) for name, value in values.items()} | counts | bounds
+    return {"num_query": ranking.num_query, "num_skipped": skipped}
 
 
 def verification(pairs: Pairs) -> dict[str, float]:
-    """ROC AUC and TPR at three FPR, in percent, each with the largest error of its binning."""
+    """ROC AUC and TPR at three FPR, in percent, each with the largest error of its binning.
+
+    Of each FPR also the distance below which two images are then taken for one person.
+    """
     found = {f"tpr_at_fpr_{rate}": pairs.tpr_at_fpr(float(rate)) for rate in FALSE_POSITIVE_RATES}
     found["roc_auc"] = pairs.roc_auc()
     values = {name: 100 * value for name, (value, _) in found.items()}
-    return values | {f"{name}_error": 100 * error for name, (_, error) in found.items()}
+    values |= {f"{name}_error": 100 * error for name, (_, error) in found.items()}
+    thresholds = {
+        f"distance_at_fpr_{rate}": pairs.distance_at_fpr(float(rate))
+        for rate in FALSE_POSITIVE_RATES
+    }
+    return values | thresholds

@@ -42,8 +42,8 @@ def extract(
     if ranks.rank() == 0:
         pid, camid = (torch.tensor(rows[name].to_numpy()) for name in ("pid", "camid"))
         queries = int((rows["subset"] == "query").sum())
-        found = Features(embedding, pid, camid, queries)
-        features.write(out, found, {"run": trained.run, "flip": params.flip})
+        found = Features(embedding, pid, camid, queries, flip=params.flip)
+        features.write(out, found, trained.run)
 
 
 class _Batches(Dataset[Tensor]):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,13 +25,16 @@ class Features:
     """N, int64."""
     queries: int
     """How many of the N are queries."""
+    flip: bool = False
+    """Each is the mean with the mirrored image's."""
 
 
-def write(path: Path, features: Features, about: Mapping[str, Any]) -> None:
-    """Write `features`, and what there is to say `about` them."""
+def write(path: Path, features: Features, run: str) -> None:
+    """Write the features of `run`."""
     subset = torch.ones(len(features.pid), dtype=torch.uint8)
     subset[: features.queries] = SUBSETS["query"]
     tensors = {"embedding": features.embedding, "pid": features.pid, "camid": features.camid}
+    about = {"run": run, "flip": features.flip}
     weights.save(path, {**tensors, "subset": subset}, about)
 
 
@@ -42,12 +44,13 @@ def read(path: Path, device: torch.device | str = "cpu") -> Features:
     Raises:
         UserError: it is no features file, or the gallery does not follow the queries.
     """
-    tensors, _ = weights.load(path)
+    tensors, about = weights.load(path)
     _check(tensors, path)
     if (tensors["subset"][1:] < tensors["subset"][:-1]).any():
         raise UserError("the gallery does not follow the queries", where=path, fix="extract again")
     embedding, pid, camid = (tensors[name].to(device) for name in ("embedding", "pid", "camid"))
-    return Features(embedding, pid, camid, int((tensors["subset"] == SUBSETS["query"]).sum()))
+    queries = int((tensors["subset"] == SUBSETS["query"]).sum())
+    return Features(embedding, pid, camid, queries, flip=bool(about.get("flip")))
 
 
 def _check(tensors: Mapping[str, Tensor], path: Path) -> None:

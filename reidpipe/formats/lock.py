@@ -12,15 +12,15 @@ from reidpipe.runtime.git import show
 LOCK = "dvc.lock"
 
 
-def stages(revision: str = "") -> dict[str, Any]:
-    """The stages by name, of a revision or, without one, of the workspace.
+def stages(revision: str = "", root: Path = Path()) -> dict[str, Any]:
+    """The stages by name, of a revision or, without one, of the workspace `root`.
 
     Raises:
         UserError: there is no lock, or it is none.
     """
     where = f"{revision}:{LOCK}" if revision else LOCK
     try:
-        content = show(revision, LOCK) if revision else Path(LOCK).read_bytes()
+        content = show(revision, LOCK) if revision else (root / LOCK).read_bytes()
         found: dict[str, Any] = (
             yaml.parsed(content, where, "the stages of the lock")["stages"] or {}
         )

@@ -43,6 +43,13 @@ class Ranking:
         return Queries(self.query, self.average_precision, self.inp, self.first_match + 1)
 
 
+def empty(num_query: int, top_k: int) -> Ranking:
+    """That of queries of which none has a true match."""
+    none, scores = np.zeros(0, np.int64), np.zeros(0, np.float64)
+    top = np.zeros((0, top_k), np.int64)
+    return Ranking(none, none, scores, scores, top, top.astype(np.float32), num_query)
+
+
 def write(path: Path, ranking: Ranking) -> None:
     """An npz without objects, equal bytes for equal content.
 

@@ -1,9 +1,10 @@
 """runs.yaml: the data sets, the first weights and the runs, a line each."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from reidpipe.errors import UserError, nearest
 from reidpipe.formats import yaml
@@ -12,6 +13,7 @@ from reidpipe.runtime.settings import Attention, Section
 RUNS_FILE = Path("runs.yaml")
 RANDOM = "random"
 """The first weights that are none."""
+_NAME = re.compile(r"[a-z][a-z0-9_-]*", re.IGNORECASE | re.ASCII)
 EXPECTED = "{dataset: DATASET, start: data/weights/ROLE.safetensors}, and what is not Ours' own"
 
 
@@ -24,6 +26,8 @@ class Run(Section):
     attention: Attention | None = None
     classifier: Literal["linear", "circle", "unified"] | None = None
     triplet: bool | None = None
+    train: dict[str, Any] = Field(default_factory=dict)
+    """What this run has otherwise than the section `train` of the profile."""
 
 
 class Runs(Section):
@@ -46,8 +50,10 @@ def load(path: Path = RUNS_FILE) -> Runs:
     Raises:
         UserError: it is missing, is not YAML, or a run names what is not there.
     """
+    content = yaml.read(path, "the runs")
+    _check_names(content, path)
     try:
-        found = TypeAdapter(Runs).validate_python(yaml.read(path, "the runs"))
+        found = TypeAdapter(Runs).validate_python(content)
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
@@ -61,6 +67,21 @@ def load(path: Path = RUNS_FILE) -> Runs:
         _check(name, "dataset", run.dataset, found.datasets, path)
         _check(name, "start", run.start, starts, path)
     return found
+
+
+def _check_names(content: Any, path: Path) -> None:
+    """DVC reads `a.b` as b of a, and YAML reads 2024 as a number."""
+    parts = content if isinstance(content, dict) else {}
+    for part in ("datasets", "weights", "runs"):
+        names = parts.get(part)
+        for name in names if isinstance(names, list | dict) else []:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise UserError(
+                    f"{name!r} cannot be a name",
+                    where=f"{path}: {part}",
+                    expected="letters, digits, - and _, of which the first is a letter",
+                    found=f"{name!r}, a {type(name).__name__}",
+                )
 
 
 def _check(run: str, key: str, value: str, known: list[str], path: Path) -> None:

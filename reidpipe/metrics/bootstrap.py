@@ -33,6 +33,11 @@ class Difference:
         """B - A in percentage points."""
         return self.b - self.a
 
+    @property
+    def verdict(self) -> str:
+        """Whether B is higher or lower than A, as far as the interval lets one say."""
+        return "higher" if self.low > 0 else "lower" if self.high < 0 else "undecided"
+
 
 def paired(a: Queries, b: Queries, bootstrap: Mapping[str, Any]) -> dict[str, Difference]:
     """Every metric of two runs with the paired bootstrap interval of its difference.

@@ -58,11 +58,20 @@ class Pairs:
         The threshold is the last bin edge that keeps to `fpr`; the best threshold lies in the bin
         above, so the true figure is never below the one returned.
         """
-        positive, negative = self._split()
-        accepted = int((negative.cumsum(0) <= fpr * int(negative.sum())).sum())
-        total = int(positive.sum())
+        positive, _ = self._split()
+        accepted, total = self._accepted(fpr), int(positive.sum())
         unsure = positive[accepted : accepted + 1]
         return int(positive[:accepted].sum()) / total, int(unsure.sum()) / total
+
+    def distance_at_fpr(self, fpr: float) -> float:
+        """That threshold: pairs nearer than this are taken for the same person."""
+        edge = torch.tensor(self._accepted(fpr) << DROPPED_BITS, dtype=torch.int32)
+        return float(edge.view(torch.float32))
+
+    def _accepted(self, fpr: float) -> int:
+        """How many bins, from the nearest on, hold at most `fpr` of the negatives."""
+        _, negative = self._split()
+        return int((negative.cumsum(0) <= fpr * int(negative.sum())).sum())
 
     def _split(self) -> tuple[Tensor, Tensor]:
         """Counts of positives and negatives; junk lies in the bin of infinity.

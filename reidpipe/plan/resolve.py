@@ -4,16 +4,20 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from reidpipe.errors import UserError
+from pydantic import ValidationError
+
+from reidpipe.datasets.sources import watching
+from reidpipe.errors import UserError, nearest
 from reidpipe.files import write_json
 from reidpipe.formats import params as params_file
+from reidpipe.formats import plan as plan_file
 from reidpipe.formats import runs as runs_file
 from reidpipe.formats import yaml
 from reidpipe.formats.params import PARAMS_FILE, Params
 from reidpipe.formats.plan import PLAN_FILE
 from reidpipe.formats.runs import RANDOM, RUNS_FILE, Run
 from reidpipe.formats.settings.data import ArchiveSource, Source
-from reidpipe.formats.settings.training import SyntheticWeights
+from reidpipe.formats.settings.training import Recipe, SyntheticWeights
 from reidpipe.plan.code import Code
 
 Entry = Mapping[str, Any]
@@ -61,7 +65,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
     )
     return {
         "download": {
-            name: {"source": source.model_dump(mode="json"), "code": of("download")}
+            name: {**_download(name, source, root), "code": of("download")}
             for name, source in sources.items()
         },
         "weights": {
@@ -74,7 +78,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
         "train": {
             name: {
                 **run,
-                "recipe": active.train.model_dump(mode="json"),
+                "recipe": _recipe(name, listed.runs[name], params),
                 "seed": params.seed,
                 "code": of("train", networks[name]),
             }
@@ -107,6 +111,38 @@ def _run(run: Run, params: Params) -> Entry:
     triplet = params.triplet if run.triplet is None else run.triplet
     network = params.active.network(attention, classifier, triplet=triplet)
     return {"dataset": run.dataset, "start": run.start, "network": network}
+
+
+def _recipe(name: str, run: Run, params: Params) -> Entry:
+    """The section `train` of the profile with what the run has otherwise."""
+    try:
+        own = Recipe.model_validate({**params.active.train.model_dump(), **run.train})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"a parameter of the run {name!r} is wrong",
+            where=f"{RUNS_FILE}: runs.{name}.train.{key}",
+            expected=first["msg"],
+            found=repr(first["input"]),
+            fix=nearest(key, Recipe.model_fields) if first["type"] == "extra_forbidden" else "",
+        ) from None
+    return own.model_dump(mode="json")
+
+
+def _download(name: str, source: Source, root: Path) -> Entry:
+    """Where a data set comes from; without a checksum also what it holds.
+
+    Where the archive is not on this machine, it is taken to be the one of the plan before.
+    """
+    found = {"source": source.model_dump(mode="json")}
+    if not isinstance(source, ArchiveSource) or source.md5 or source.sha256:
+        return found
+    before = plan_file.written(root / PLAN_FILE) if (root / PLAN_FILE).exists() else {}
+    known = before.get("download", {}).get(name, {})
+    same = known.get("source") == found["source"]
+    content = watching.content(source, root) or (known.get("content", "") if same else "")
+    return {**found, "content": content} if content else found
 
 
 def _weights(role: str, params: Params) -> Entry:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reidpipe.files import digest, write_text
 from reidpipe.formats.settings.data import Source, SyntheticSource
-from reidpipe.reporting.formats import grid, span
+from reidpipe.reporting.formats import DASH, grid, span
 from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.reading.provenance import provenance
 from reidpipe.reporting.reading.published import DATASETS, LABELS
@@ -70,6 +70,9 @@ def _named(dataset: str, source: Source) -> str:
 def _results(models: list[Trained], inputs: Inputs) -> str:
     rows = []
     for model in models:
+        if model.run not in inputs.results:
+            rows.append((model.name, *["not evaluated"] * len(SHOWN), DASH))
+            continue
         metrics = inputs.results[model.run].metrics
         cells = [
             f"{metrics[m]:.2f} {span(metrics[f'{m}_low'], metrics[f'{m}_high'])}" for m in SHOWN

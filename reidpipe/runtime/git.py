@@ -11,13 +11,15 @@ def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def resolve(revision: str) -> str:
-    """The commit that `revision` names, as git writes it.
+    """The commit that `revision` names, as git writes it; the name of an experiment is one, too.
 
     Raises:
         UserError: this repository has no such commit (a shallow clone lacks the older ones).
     """
     name = f"{revision}^{{commit}}"
     result = git("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    if result.returncode != 0 and (found := _experiment(revision)):
+        return found
     if result.returncode != 0:
         raise UserError(
             "there is no such revision here",
@@ -26,6 +28,14 @@ def resolve(revision: str) -> str:
             fix=_way_on(result, "git fetch, or a revision that `git log` lists"),
         )
     return result.stdout.decode().strip()
+
+
+def _experiment(name: str) -> str:
+    """The commit of a DVC experiment, or "" where there is none, or several, of that name."""
+    listed = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/").stdout.decode()
+    refs = (line.split() for line in listed.splitlines())
+    found = {commit for commit, ref in refs if ref.rpartition("/")[2] == name}
+    return found.pop() if len(found) == 1 else ""
 
 
 _FULL_CLONE = "this clone is shallow: git fetch --unshallow (in a workflow: fetch-depth: 0)"

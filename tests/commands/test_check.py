@@ -307,6 +307,15 @@ def test_a_run_that_is_new_passes() -> None:
     assert "1 new" in rendering.summary(found)
 
 
+def test_a_run_of_one_camera_is_not_evaluated() -> None:
+    Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[one, two, three]"))
+    write(Path("reports/metrics/three.json"), {"num_query": 7, "num_skipped": 7})
+    found = outcome()
+    assert found.status == 0
+    assert [row.name for row in found.of("not evaluated")] == ["three"]
+    assert "1 not evaluated" in rendering.summary(found)
+
+
 def test_a_run_that_dvc_yaml_has_lost_as_well_passes() -> None:
     Path("dvc.yaml").write_text(PIPELINE.replace("[one, two]", "[two]"))
     RUN_ONE.unlink()

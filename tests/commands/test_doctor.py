@@ -1,5 +1,6 @@
 """What the doctor finds on machines with everything, with nothing, and with the wrong things."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from reidpipe.cli import app
 from reidpipe.commands import leave_out as leaving_out
 from reidpipe.commands.doctor import training
 from reidpipe.errors import UserError
+from reidpipe.formats import plan
 from reidpipe.formats.params import load
+from reidpipe.plan.resolve import resolve
 from tests.datasets.archives import market, to_zip
 
 ROOT = Path(__file__).parents[2]
@@ -115,10 +118,21 @@ def test_right_archives_are_listed_with_their_counts(folder: Path) -> None:
     before, paper = text.split("\npaper:")
     counts = paper[paper.index("      md5:") : paper.index("    dukemtmc:")]
     paper = paper.replace(counts, "").replace(ARCHIVES["market1501"], "own.zip")
+    before = before.replace("profile: embedded ", "profile: paper ")
     Path("params.yaml").write_text(f"{before}\npaper:{paper}")
     found = examined("paper", 0)
     assert found["market1501"].endswith("own.zip: train 4, query 2, gallery 5")
     assert "dukemtmc" not in found, "it was left out"
+    # Another one since data/raw was made of it.
+    resolve()
+    entry = plan.entry("download", "market1501")
+    locked = {"download@market1501": {"params": {"plan.json": {"download.market1501": entry}}}}
+    Path("dvc.lock").write_text(json.dumps({"stages": locked}))
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/market1501.zip").touch()
+    assert "was made of another one" not in examined("paper", 0)["market1501"]
+    to_zip(folder / "archives/own.zip", market(train=(2, 7, 9)))
+    assert "was made of another one: dvc repro" in examined("paper", 0)["market1501"]
 
 
 @pytest.mark.usefixtures("quick")

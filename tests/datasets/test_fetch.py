@@ -9,12 +9,20 @@ import pytest
 from reidpipe.datasets.sources.fetch import fetch
 from reidpipe.errors import UserError
 
-CONTENT = bytes(range(256)) * 4096
+CONTENT = b"PK\3\4" + bytes(range(256)) * 4096
+PAGES = {
+    "a log-in": b"<!doctype html>\n<title>Sign in</title>",
+    "a quota": b"<html><head><title>Google Drive - Quota exceeded</title></head></html>",
+    "words of JSON": b'{"error": "not found"}',
+    "bytes": b"\0\xff\x1b[31m" * 100,
+    "nothing": b"",
+}
 
 
 class Server(BaseHTTPRequestHandler):
-    """Serves CONTENT, breaking off after `stop` bytes of an answer."""
+    """Serves `content`, breaking off after `stop` bytes of an answer."""
 
+    content: ClassVar[bytes]
     stop: ClassVar[int | None]
     asked: ClassVar[int]
 
@@ -24,9 +32,9 @@ class Server(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
+        self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
-        self.wfile.write(CONTENT[: self.stop])
+        self.wfile.write(self.content[: self.stop])
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -34,7 +42,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> type[Server]:
-    Server.stop, Server.asked = None, 0
+    Server.content, Server.stop, Server.asked = CONTENT, None, 0
     return Server
 
 
@@ -65,12 +73,27 @@ def test_a_broken_transfer_leaves_nothing_and_the_next_is_whole(
 ) -> None:
     path = tmp_path / "set.zip"
     server.stop = 300_000
-    with pytest.raises(UserError, match="broke off after 300,000 of 1,048,576 bytes"):
+    with pytest.raises(UserError, match="broke off after 300,000 of 1,048,580 bytes"):
         fetch(url, path)
     assert not list(tmp_path.iterdir())
     server.stop = None
     assert fetch(url, path).read_bytes() == CONTENT
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_no_archive_is_refused_and_asked_for_again(
+    name: str, url: str, server: type[Server], tmp_path: Path
+) -> None:
+    server.content = PAGES[name]
+    path = tmp_path / "set.zip"
+    with pytest.raises(UserError, match="what was fetched is no archive") as caught:
+        fetch(url, path)
+    assert str(caught.value).isprintable() or "\x1b" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    path.write_bytes(PAGES[name])  # an older version kept it
+    server.content = CONTENT
+    assert fetch(url, path).read_bytes() == CONTENT
 
 
 def test_what_cannot_be_fetched_is_explained(url: str, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_junk_is_kept_apart_and_distractors_stay() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["me.jpg", "0001.jpg", "-2_c1.jpg", "0001_c.jpg", "0001_c1.gif", "a/0001_c1.jpg", "٣_c1.jpg"],
+    ["me.jpg", "0001x.jpg", "-2_c1.jpg", "0001_c.jpg", "0001_c1.gif", "a/0001_c1.jpg", "٣_c1.jpg"],
 )
 def test_other_names_are_problems(name: str) -> None:
     problems = Problems()
@@ -54,3 +54,13 @@ def test_junk_and_distractors_belong_to_the_gallery(folder: str, pid: str) -> No
     problems = Problems()
     market1501.read(tree(f"{folder}/{pid}_c1.jpg"), problems)
     assert "which only bounding_box_test may hold" in str(problems)
+
+
+@pytest.mark.parametrize("name", ["0001.jpg", "0001_1.png", "1_frame_12.jpeg"])
+def test_a_name_without_a_camera_is_camera_0_where_none_has_one(name: str) -> None:
+    problems = Problems()
+    (row,) = market1501.read(tree(f"query/{name}"), problems).records
+    assert (row.pid, row.camid) == (1, 0)
+    assert not problems
+    market1501.read(tree(f"query/{name}", "query/0002_c1.jpg"), problems)
+    assert name in str(problems)

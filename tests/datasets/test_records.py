@@ -77,6 +77,7 @@ def test_split_writes_the_manifest_and_counts(tmp_path: Path) -> None:
         "distractor_ids": 1,
         "junk_dropped": 1,
         "queries_without_match": 0,
+        "images_under_two_identities": 0,
         "train_images_without_val": 4,
         "train_images_with_val": 4,
     }
@@ -155,3 +156,20 @@ def test_a_missing_or_foreign_manifest_is_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(UserError, match="not a manifest"):
             records.read(path)
+
+
+@pytest.mark.parametrize("equal", ["query", "train"])
+def test_right_counts_are_right_whatever_else_is_equal(equal: str) -> None:
+    """A set of two views has as many queries as gallery images."""
+    sizes = {"train": 4, "query": 2, "gallery": 4 if equal == "train" else 2}
+    rows = [
+        Record(f"{subset}{i}", 10 * (subset == "train") + i // 2, 1 + (i % 2), subset)
+        for subset in SUBSETS
+        for i in range(sizes[subset])
+    ]
+    if equal == "query":
+        rows = [row._replace(camid=3) if row.subset == "query" else row for row in rows]
+    problems = Problems()
+    reading = Reading(tuple(rows))
+    checks.check(reading, checks.found_counts(reading), problems)
+    assert not str(problems)

@@ -130,8 +130,9 @@ def with_zeros(content: dict[str, Tensor]) -> None:
     content["embedding"][QUERIES:] = 0
 
 
-def with_one_camera(content: dict[str, Tensor]) -> None:
+def with_cameras_apart(content: dict[str, Tensor]) -> None:
     content["camid"][:] = 1
+    content["camid"][content["pid"] == content["pid"][-1]] = 2
 
 
 def without_gallery(content: dict[str, Tensor]) -> None:
@@ -167,7 +168,7 @@ def with_flat_embeddings(content: dict[str, Tensor]) -> None:
     [
         (with_nan, "query embeddings are not finite\n.*\n.*1 of 90 rows, the first 3"),
         (with_zeros, "gallery embeddings are zero(.|\n)*600 of 600 rows"),
-        (with_one_camera, "no query has a true match(.|\n)*90 queries(.|\n)*1 camera"),
+        (with_cameras_apart, "no query has a true match(.|\n)*90 queries(.|\n)*2 camera"),
         (without_gallery, "there are no gallery images"),
         (out_of_order, "the gallery does not follow the queries"),
         (without_camid, "not a features file"),
@@ -185,6 +186,15 @@ def test_bad_features_write_nothing(tmp_path: Path, spoil: object, message: str)
         evaluated(tmp_path, content)
     error.match(message)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_camera_has_counts_and_no_metrics(tmp_path: Path) -> None:
+    content = tensors()
+    content["camid"][:] = 1
+    assert evaluated(tmp_path, content) == {"num_query": QUERIES, "num_skipped": QUERIES}
+    assert (tmp_path / "out/cmc.csv").read_text() == "rank,cmc\n"
+    found = ranking.read(tmp_path / "out/ranking.npz")
+    assert (len(found.query), found.num_query) == (0, QUERIES)
 
 
 def test_compare_a_better_run(tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ def test_tpr_is_sklearns_within_its_error(seed: int, fpr: float) -> None:
     assert error < 0.01
 
 
+@pytest.mark.parametrize("fpr", [1e-4, 1e-3, 1e-2, 0.3])
+@pytest.mark.parametrize("levels", [None, 8, 64])
+def test_the_distance_keeps_to_the_rate_and_accepts_what_tpr_says(
+    levels: int | None, fpr: float
+) -> None:
+    pairs, distance, same = pairs_and_truth(3, levels)
+    near = distance < pairs.distance_at_fpr(fpr)
+    assert near[~same].double().mean() <= fpr
+    assert near[same].double().mean() == pytest.approx(pairs.tpr_at_fpr(fpr)[0], abs=1e-12)
+
+
 def test_perfect_separation() -> None:
     query, gallery = (
         Labels(torch.tensor([1]), torch.tensor([1])),
@@ -65,6 +76,7 @@ def test_perfect_separation() -> None:
     assert len(list(pairs.counted(blocks))) == 1
     assert pairs.roc_auc() == (1, 0)
     assert pairs.tpr_at_fpr(1e-4) == (1, 0)
+    assert 0.4999 < pairs.distance_at_fpr(1e-4) <= 0.5
     assert int(pairs.positive.sum()) == 1
     assert int(pairs.all.sum()) == 4
 

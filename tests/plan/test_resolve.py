@@ -171,6 +171,66 @@ def test_what_is_wrong_is_named_and_the_old_plan_stays(
     assert (copy / "plan.json").read_text() == "as it was"
 
 
+@pytest.mark.parametrize("name", ["my.set", "2024", "my set", "größe", "-x", "a/b", "''", "_x"])
+@pytest.mark.parametrize("part", ["runs", "datasets"])
+def test_a_name_that_dvc_cannot_take_is_refused(copy: Path, part: str, name: str) -> None:
+    if part == "runs":
+        put(copy / "runs.yaml", "  market1501-ours:", f"  {name}:")
+    else:
+        put(copy / "runs.yaml", "dukemtmc, msmt17]", f"dukemtmc, msmt17, {name}]")
+    with pytest.raises(UserError, match="cannot be a name") as caught:
+        plan(copy)
+    assert "the first is a letter" in str(caught.value)
+
+
+def test_a_run_may_have_a_recipe_of_its_own(copy: Path) -> None:
+    before = plan(copy)
+    line = "market1501-ours: {dataset: market1501, start: data/weights/random.safetensors"
+    put(copy / "runs.yaml", line, f"{line}, train: {{identities: 8, lr: 0.1}}")
+    after = plan(copy)
+    assert stale(before, after) == {"train@market1501-ours"}
+    own = after["train"]["market1501-ours"]["recipe"]
+    assert (own["identities"], own["lr"], own["epochs"]) == (8, 0.1, 8)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("{identites: 8}", "did you mean 'identities'?"),
+        ("{identities: 0}", "greater than 0"),
+        ("{lr: fast}", "runs.market1501-ours.train.lr"),
+        ("{augment: {pads: 3}}", "augment"),
+        ("[1]", "dictionary"),
+    ],
+)
+def test_a_wrong_recipe_is_named(copy: Path, own: str, words: str) -> None:
+    line = "market1501-ours: {dataset: market1501, start: data/weights/random.safetensors"
+    put(copy / "runs.yaml", line, f"{line}, train: {own}")
+    with pytest.raises(UserError) as caught:
+        plan(copy)
+    assert words in str(caught.value)
+
+
+def test_an_archive_without_a_checksum_is_looked_at(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(copy / "params.yaml", "profile: embedded ", "profile: paper ")
+    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(copy / "archives"))
+    before = plan(copy)
+    (copy / "archives").mkdir()
+    for name in ("MSMT17_V1.tar.gz", "DukeMTMC-reID.zip"):
+        (copy / "archives" / name).write_bytes(b"one")
+    resolve(copy)
+    first = plan(copy)
+    # What has a checksum is known by it.
+    assert stale(before, first) == {"download@msmt17"}
+    (copy / "archives/MSMT17_V1.tar.gz").write_bytes(b"another")
+    assert stale(first, plan(copy)) == {"download@msmt17"}
+    # Where it is not here, it is what it was.
+    shutil.rmtree(copy / "archives")
+    assert plan(copy) == first
+
+
 def test_a_missing_file_is_named(copy: Path) -> None:
     (copy / "runs.yaml").unlink()
     with pytest.raises(UserError, match="the runs are missing"):

@@ -77,7 +77,7 @@ def _evaluated(root: Path, name: str, run: Run, noise: float) -> None:
     embedding = np.stack([people[p] for p in pid]) + noise * draw
     tensors = torch.tensor(embedding, dtype=torch.float32), torch.tensor(pid), torch.tensor(camid)
     found = Features(*tensors, queries=int(query.sum()))
-    features.write(root / f"runs/{name}/features.safetensors", found, {"run": name})
+    features.write(root / f"runs/{name}/features.safetensors", found, name)
     _ranked(root, name, embedding, np.stack([pid, camid]), query)
 
 

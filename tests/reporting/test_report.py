@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from reidpipe.errors import UserError
-from reidpipe.files import digest
+from reidpipe.files import digest, write_json
+from reidpipe.formats import plan, ranking
 from reidpipe.formats.params import Check, Params, ProfileParams, Report
 from reidpipe.reporting.page import Content, minus, page
 from reidpipe.reporting.pictures.data_sets import counts
@@ -22,6 +23,7 @@ from reidpipe.reporting.reading.published import Published
 from reidpipe.reporting.report import report
 from reidpipe.reporting.science.costs import Cost, Costs
 from tests.first_operation import SET, first_operation
+from tests.reporting import fake
 
 WRITTEN = ("reports/tables", "reports/model_card.md", "reports/figures", "reports/index.html")
 TABLES = [f"table{number}.{end}" for number in range(1, 5) for end in ("csv", "md", "tex")]
@@ -182,3 +184,17 @@ def test_missing_counts_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         counts(tmp_path / "gone")
     assert "gone" in str(error.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", ["market1501-se", "msmt17-ours-pretrained", "market1501-ours"])
+def test_a_run_that_is_not_evaluated_stops_nothing(tmp_path: Path, run: str) -> None:
+    """A data set of one camera has no metrics."""
+    fake.build(tmp_path)
+    write_json(tmp_path / f"reports/metrics/{run}.json", {"num_query": 3, "num_skipped": 3})
+    (tmp_path / f"reports/cmc/{run}.csv").write_text("rank,cmc\n")
+    ranking.write(tmp_path / f"runs/{run}/ranking.npz", ranking.empty(3, fake.TOP))
+    tables = report(tmp_path, plan.entry("report", path=tmp_path / plan.PLAN_FILE))
+    (row,) = [row for table in tables for row in table.rows if row.run == run]
+    assert row.status == "not evaluated"
+    assert "not evaluated" in (tmp_path / "reports/index.html").read_text()

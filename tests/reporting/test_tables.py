@@ -74,6 +74,20 @@ def test_runs_on_other_data_have_a_table_of_their_own(
         assert "mine-baseline" in text
 
 
+def test_a_run_without_a_result_is_not_evaluated(
+    inputs: Inputs, printed: Published, pairs: Pairs
+) -> None:
+    own = replace(inputs.runs["market1501-baseline"], dataset="mine")
+    runs = {**inputs.runs, "mine-baseline": own}
+    *_, table = build_tables(printed, runs, inputs.results, inputs.params, pairs)
+    (row,) = table.rows
+    assert (row.status, row.cells["mAP"].rebuilt) == ("not evaluated", None)
+    assert table.rebuilt == {}
+    assert all("left out" not in note.lower() for note in table.notes)
+    for text in (markdown(table), comma_separated(table), latex(table)):
+        assert "mine-baseline" in text
+
+
 def test_a_left_out_data_set_is_named(inputs: Inputs, printed: Published, pairs: Pairs) -> None:
     tables = rebuilt(inputs, printed, pairs, without="dukemtmc")
     text = markdown(tables[2])

@@ -21,6 +21,7 @@ _COUNTED: tuple[tuple[Verdict, str], ...] = (
     ("accepted", "accepted"),
     ("new", "new"),
     ("removed", "removed"),
+    ("not evaluated", "not evaluated"),
     ("incomparable", "that cannot be compared"),
 )
 _ALWAYS = {"regression", "undecided"}

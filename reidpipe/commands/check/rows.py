@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-Verdict = Literal["ok", "new", "removed", "accepted", "undecided", "regression", "incomparable"]
+Verdict = Literal[
+    "ok", "new", "removed", "accepted", "undecided", "regression", "incomparable", "not evaluated"
+]
 STATUS = {
     "ok": 0,
     "new": 0,
+    "not evaluated": 0,
     "removed": 0,
     "accepted": 0,
     "undecided": 0,

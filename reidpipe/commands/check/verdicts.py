@@ -124,6 +124,10 @@ def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]
     judged, meant = [], accepted.read(revision)
     for file, group in groupby(found, key=lambda pair: pair.file):
         own = list(group)
+        if is_run(file) and _is_of_one_camera(own):
+            reason = "no query has its person under another camera"
+            rows.append(Row(file, "not evaluated", reason))
+            continue
         if is_run(file):
             gone = metrics & tolerance.keys() - {pair.metric for pair in own}
             rows += comparability.absent(file, gone)
@@ -135,6 +139,12 @@ def _sorted_out(revision: str, params: Params) -> tuple[list[Row], list[Judged]]
             values = {p.metric: (p.old, p.new) for p in sound if p.metric in tolerance}
             judged.append(Judged(file, values, _meant(file, values, meant)))
     return rows, judged
+
+
+def _is_of_one_camera(own: Sequence[Pair]) -> bool:
+    """Whether the workspace has counts of queries alone, of which none is valid."""
+    new = {pair.metric: pair.new for pair in own if pair.new is not None}
+    return "num_query" in new and new["num_query"] == new.get("num_skipped")
 
 
 def _parted(

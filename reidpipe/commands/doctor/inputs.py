@@ -4,11 +4,13 @@ from pathlib import Path
 
 from reidpipe.commands.doctor.finding import Finding, from_error
 from reidpipe.datasets import layouts, splitting
-from reidpipe.datasets.sources import locating
+from reidpipe.datasets.sources import locating, watching
 from reidpipe.datasets.sources.opening import open_tree
 from reidpipe.errors import UserError
+from reidpipe.formats import lock
 from reidpipe.formats.manifest import SUBSETS
 from reidpipe.formats.params import Params
+from reidpipe.formats.plan import PLAN_FILE
 from reidpipe.formats.settings.data import ArchiveSource
 from reidpipe.formats.settings.training import SyntheticWeights, TorchvisionWeights
 from reidpipe.synthetic.plan import planned
@@ -42,7 +44,19 @@ def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, int
     except UserError as error:
         return from_error(name, error), published
     counts = [len(reading.of(subset)) for subset in SUBSETS]
-    return Finding(name, fine=True, found=f"{path}: {_listed(counts)}"), counts[0]
+    found = f"{path}: {_listed(counts)}"
+    if not _is_the_one(name, source, root):
+        found += f"; data/raw/{name}.zip was made of another one: dvc repro reads this one"
+    return Finding(name, fine=True, found=found), counts[0]
+
+
+def _is_the_one(name: str, source: ArchiveSource, root: Path) -> bool:
+    """Whether the archive is the one that `data/raw` was made of, as far as the lock says."""
+    if not (root / f"data/raw/{name}.zip").exists() or not (root / lock.LOCK).exists():
+        return True
+    made = lock.stages(root=root).get(f"download@{name}", {})
+    params = made.get("params", {}).get(PLAN_FILE.name, {}).get(f"download.{name}", {})
+    return "content" not in params or params["content"] == watching.content(source, root)
 
 
 def _listed(counts: list[int]) -> str:

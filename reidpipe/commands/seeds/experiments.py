@@ -1,11 +1,15 @@
-"""Experiments of the current commit, and the commit itself, as `dvc exp show` lists them."""
+"""Experiments of a commit, or of all, and the commits themselves, as `dvc exp show` lists them."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
+from reidpipe.formats import lock
 from reidpipe.formats.plan import PLAN_FILE
+from reidpipe.runtime import git
 from reidpipe.runtime.dvc import dvc_json
 
 SEED = "seed"
@@ -25,35 +29,75 @@ class Experiment:
     metrics: Mapping[str, Any]
 
 
-def experiments() -> list[Experiment]:
-    """All that have results, the commit first.
+Made = Callable[[str, str, Mapping[str, Any]], bool]
+
+
+def experiments(*, all_commits: bool = False) -> list[Experiment]:
+    """All that have results of their own, the commit first.
+
+    An experiment carries the metrics of its commit for what it did not run (named targets, stopped
+    half-way): they are not its own.
 
     Raises:
         UserError: DVC cannot tell.
     """
     # Not --param-deps: DVC applies it to experiments and not to their commit.
-    shown = dvc_json("exp", "show", "--json", "--hide-workspace")
-    return list(finished(shown))
+    more = ["--all-commits"] if all_commits else []
+    shown = dvc_json("exp", "show", "--json", "--hide-workspace", *more)
+    return list(finished(shown, made))
 
 
-def finished(shown: list[Any]) -> Iterator[Experiment]:
-    """Those with a plan and metrics, of what DVC shows: failed and queued ones have none."""
+def finished(shown: list[Any], made: Made) -> Iterator[Experiment]:
+    """Those with a plan and metrics, of what DVC shows: failed and queued ones have none.
+
+    `made` says of a revision and a run whether its results follow from its plan.
+    """
     for baseline in shown:
         nested = [each for one in baseline["experiments"] or [] for each in one["revs"] or []]
         for entry in (baseline, *nested):
             if entry["rev"] != "workspace" and entry["data"]:
-                yield from _runs(entry["name"] or entry["rev"][:7], entry["data"])
+                yield from _runs(entry, made)
 
 
-def _runs(name: str, data: Mapping[str, Any]) -> Iterator[Experiment]:
+def _runs(entry: Mapping[str, Any], made: Made) -> Iterator[Experiment]:
+    name, data = entry["name"] or entry["rev"][:7], entry["data"]
     plan = (data.get("params", {}).get(PLAN_FILE.name) or {}).get("data") or {}
     for file, content in data.get("metrics", {}).items():
         path = PurePosixPath(file)
         own = {stage: plan.get(stage, {}).get(path.stem) for stage in STAGES}
-        if path.parent == _RESULTS and content.get("data") and all(own.values()):
+        if path.parent != _RESULTS or not content.get("data") or not all(own.values()):
+            continue
+        if made(entry["rev"], path.stem, own):
             settings = dict(_flat(own, ""))
             seed = int(settings.pop(f"train.{SEED}"))
             yield Experiment(name, path.stem, seed, settings, content["data"])
+
+
+def made(revision: str, run: str, plan: Mapping[str, Any]) -> bool:
+    """Whether the metrics of `run` in `revision` were made with these entries of its plan.
+
+    Its lock says so: each stage has the plan's values, and read what the stage before it wrote.
+    """
+    stages = _stages(revision)
+    own = {stage: stages.get(f"{stage}@{run}", {}) for stage in plan}
+    if any(
+        part.get("params", {}).get(PLAN_FILE.name, {}).get(f"{stage}.{run}") != plan[stage]
+        for stage, part in own.items()
+    ):
+        return False
+    written = {out["path"]: out.get("md5") for part in own.values() for out in part["outs"]}
+    read = {dep["path"]: dep.get("md5") for part in own.values() for dep in part.get("deps", [])}
+    if any(written[path] != md5 for path, md5 in read.items() if path in written):
+        return False
+    metrics = (_RESULTS / f"{run}.json").as_posix()
+    content = git.show(revision, metrics)
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return bool(written[metrics] == found)
+
+
+@cache
+def _stages(revision: str) -> Mapping[str, Any]:
+    return lock.stages(revision)
 
 
 def _flat(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from reidpipe.commands.seeds.experiments import Experiment
 from reidpipe.errors import UserError, nearest
@@ -35,12 +36,17 @@ class Spread:
         return stdev(self.values.values())
 
     @property
-    def cells(self) -> tuple[str, ...]:
-        """Readable, as HEADER says; seeds and values are separated by spaces."""
-        seeds, values = " ".join(map(str, self.values)), self.values.values()
-        figures = f"{self.mean:.2f}", f"{self.std:.2f}", seeds
-        shown = " ".join(f"{value:.2f}" for value in values)
-        return self.metric, self.run, self.setting, str(len(values)), *figures, shown
+    def cells(self) -> tuple[object, ...]:
+        """As HEADER says."""
+        numbers = len(self.values), self.mean, self.std
+        return (
+            self.metric,
+            self.run,
+            self.setting,
+            *numbers,
+            [*self.values],
+            [*self.values.values()],
+        )
 
 
 def spreads(metric: str, found: Sequence[Experiment]) -> list[Spread]:
@@ -116,13 +122,11 @@ def _nothing(metric: str, found: Sequence[Experiment]) -> UserError:
 
 
 def write(rows: Sequence[Spread], folder: Path = FOLDER) -> Path:
-    """Write METRIC.csv, with exact values, where the report looks for it."""
+    """Write METRIC.csv, with exact values, where the report looks for it; lists with spaces."""
     path = folder / f"{rows[0].metric}.csv"
-    write_csv(path, HEADER, [_exact(row) for row in rows])
+    write_csv(path, HEADER, [[*row.cells[:-2], *map(_spaced, row.cells[-2:])] for row in rows])
     return path
 
 
-def _exact(row: Spread) -> tuple[object, ...]:
-    seeds = " ".join(map(str, row.values))
-    values = " ".join(repr(float(value)) for value in row.values.values())
-    return row.metric, row.run, row.setting, len(row.values), row.mean, row.std, seeds, values
+def _spaced(values: Any) -> str:
+    return " ".join(map(repr, values))

@@ -6,7 +6,7 @@ duplicates are refused, and every number in it that could cost memory or time ha
 
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reidpipe.errors import Problems, UserError
@@ -34,6 +34,8 @@ class Tree:
     path: Path
     sizes: Mapping[str, int]
     open_file: Callable[[str], bytes]
+    left_out: Problems = field(default_factory=Problems)
+    """What a lenient listing passed over."""
 
     def read(self, name: str) -> bytes:
         """The whole of one file.
@@ -51,14 +53,14 @@ class Tree:
     def under(self, root: str) -> "Tree":
         """The files below the folder `root` (`""` or ending in `/`), by their names there."""
         sizes = {k.removeprefix(root): v for k, v in self.sizes.items() if k.startswith(root)}
-        return Tree(self.path, sizes, lambda name: self.open_file(root + name))
+        return Tree(self.path, sizes, lambda name: self.open_file(root + name), self.left_out)
 
 
 class Listing:
     """Sizes by clean name while a source is being listed, and what is wrong with it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, lenient: bool = False) -> None:
+        self.path, self.lenient = path, lenient
         self.sizes: dict[str, int] = {}
         self.problems = Problems()
         self._entries = 0
@@ -81,10 +83,27 @@ class Listing:
             self.problems.add("names that lead out of the archive", ascii(name))
         elif clean in self.sizes:
             self.problems.add("names that stand twice", ascii(name))
+        elif not _is_utf8(name):
+            self.problems.add("names that are not UTF-8", ascii(name))
         elif kind == stat.S_IFREG and not _is_litter(clean):
             self.sizes[clean] = size
             return clean
         return ""
+
+    def tree(self, open_file: Callable[[str], bytes], *, fix: str = TAKE_AGAIN) -> Tree:
+        """What was listed.
+
+        Raises:
+            UserError: something was wrong, and the listing is not lenient.
+        """
+        if not self.lenient:
+            self.problems.refuse(self.path, fix=fix)
+        return Tree(self.path, self.sizes, open_file, self.problems)
+
+
+def _is_utf8(name: str) -> bool:
+    """Other names come as lone surrogates, which no file of ours could hold."""
+    return name.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
 def _is_litter(name: str) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from unicodedata import normalize
 
 from reidpipe.datasets.sources.fetch import Report, fetch
 from reidpipe.errors import UserError, nearest
@@ -28,12 +29,10 @@ def find(source: ArchiveSource, report: Report | None = None) -> Path:
         UserError: it is not there, or cannot be fetched.
     """
     path = folder() / source.file
-    if path.exists():
-        return path
+    if found := _own(path):
+        return found
     if source.url:
-        # Another url is another file, though it has the same name.
-        place = hashlib.sha256(source.url.encode()).hexdigest()[:12]
-        return fetch(source.url, FETCHED / place / Path(source.file).name, report)
+        return fetch(source.url, _fetched(source.url, source.file), report)
     there = sorted(entry.name for entry in folder().iterdir()) if folder().is_dir() else []
     raise UserError(
         "an archive is missing",
@@ -41,9 +40,36 @@ def find(source: ArchiveSource, report: Report | None = None) -> Path:
         expected=f"{source.file} in the folder that {ENVIRONMENT} names",
         found=", ".join(there[:20]) or "an empty folder, or none",
         fix=nearest(Path(source.file).name, there)
-        or f"put it there, or set {ENVIRONMENT} to the folder that holds it\n"
+        or f"put it there, or set {ENVIRONMENT} to the folder that holds it{_absolute()}\n"
         "docs/datasets.md says where it comes from; reidpipe leave-out does without it",
     )
+
+
+def _absolute() -> str:
+    """Experiments that DVC runs in a folder of their own start elsewhere."""
+    return "" if folder().is_absolute() else f" ({folder()} counts from {Path.cwd()})"
+
+
+def here(source: ArchiveSource) -> Path | None:
+    """Where `find` would find it without fetching; None where it is not on this machine."""
+    if found := _own(folder() / source.file):
+        return found
+    fetched = _fetched(source.url, source.file) if source.url else None
+    return fetched if fetched and fetched.exists() else None
+
+
+def _fetched(url: str, file: str) -> Path:
+    """Another url is another file, though it has the same name."""
+    return FETCHED / hashlib.sha256(url.encode()).hexdigest()[:12] / Path(file).name
+
+
+def _own(path: Path) -> Path | None:
+    """`path`, or the one whose name has its accents otherwise: macOS writes them apart."""
+    if path.exists() or path.name.isascii() or not path.parent.is_dir():
+        return path if path.exists() else None
+    wanted = normalize("NFC", path.name)
+    same = (entry for entry in path.parent.iterdir() if normalize("NFC", entry.name) == wanted)
+    return next(same, None)
 
 
 def verify(path: Path, source: ArchiveSource) -> str | None:

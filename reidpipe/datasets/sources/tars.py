@@ -10,25 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from reidpipe.datasets.sources.listing import TAKE_AGAIN, Listing, Tree, check_ratio, damaged
+from reidpipe.datasets.sources.listing import Listing, Tree, check_ratio, damaged
 
 GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
 
 
 @contextmanager
-def tar_tree(path: Path) -> Iterator[Tree]:
+def tar_tree(path: Path, *, lenient: bool = False) -> Iterator[Tree]:
     """List a tar.
 
     Raises:
         UserError: on entering: no tar, damaged, hostile, or beyond a bound.
     """
     with path.open("rb") as plain:
-        yield _listed(path, plain)
+        yield _listed(path, plain, lenient=lenient)
 
 
 @contextmanager
-def tar_gz_tree(path: Path, scratch: Path) -> Iterator[Tree]:
+def tar_gz_tree(path: Path, scratch: Path, *, lenient: bool = False) -> Iterator[Tree]:
     """Decompress a tar.gz, which can only be read from its start, to a nameless file and list it.
 
     The file lies in the folder `scratch` and vanishes with the process, however that ends.
@@ -45,12 +45,12 @@ def tar_gz_tree(path: Path, scratch: Path) -> Iterator[Tree]:
                     check_ratio(path, plain.tell())
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise damaged(path, error) from None
-        yield _listed(path, plain)
+        yield _listed(path, plain, lenient=lenient)
 
 
-def _listed(path: Path, plain: IO[bytes]) -> Tree:
+def _listed(path: Path, plain: IO[bytes], *, lenient: bool) -> Tree:
     plain.seek(0)
-    listing, offsets = Listing(path), {}
+    listing, offsets = Listing(path, lenient=lenient), {}
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", _Headers(plain)), mode="r:") as archive:
             for entry in archive:
@@ -63,9 +63,9 @@ def _listed(path: Path, plain: IO[bytes]) -> Tree:
             end = archive.offset
     except (tarfile.TarError, RecursionError, ValueError, OSError) as error:
         raise damaged(path, error) from None
-    listing.problems.refuse(path, fix=TAKE_AGAIN)
+    tree = listing.tree(lambda name: _read(plain, offsets[name], listing.sizes[name]))
     _check_end(path, plain, end)
-    return Tree(path, listing.sizes, lambda name: _read(plain, offsets[name], listing.sizes[name]))
+    return tree
 
 
 class _Headers:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from reidpipe.datasets.sources.listing import (
     MAX_FILES,
-    TAKE_AGAIN,
     Listing,
     Tree,
     UnreadableFileError,
@@ -40,7 +39,7 @@ _BROKEN = (
 
 
 @contextmanager
-def zip_tree(path: Path) -> Iterator[Tree]:
+def zip_tree(path: Path, *, lenient: bool = False) -> Iterator[Tree]:
     """List a zip.
 
     Raises:
@@ -52,15 +51,15 @@ def zip_tree(path: Path) -> Iterator[Tree]:
     except _BROKEN as error:
         raise damaged(path, error) from None
     with archive:
-        listing, entries = Listing(path), {}
+        listing, entries = Listing(path, lenient=lenient), {}
         for entry in archive.infolist():
             if entry.flag_bits & _ENCRYPTED:
                 listing.problems.add("encrypted files", ascii(entry.filename))
             if name := listing.add(entry.filename, entry.file_size, _kind(entry)):
                 entries[name] = entry
-        listing.problems.refuse(path, fix=TAKE_AGAIN)
-        check_ratio(path, sum(listing.sizes.values()))
-        yield Tree(path, listing.sizes, lambda name: _read(archive, entries[name]))
+        tree = listing.tree(lambda name: _read(archive, entries[name]))
+        check_ratio(path, sum(tree.sizes.values()))
+        yield tree
 
 
 def _bound_entries(path: Path) -> None:

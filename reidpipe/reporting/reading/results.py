@@ -26,7 +26,9 @@ class Result:
 
 
 def load_results(names: Iterable[str], root: Path) -> dict[str, Result]:
-    """Results of exactly the runs `names` under the repository `root`.
+    """Results of exactly the runs `names` under the repository `root`, but of those evaluated.
+
+    A data set of one camera is not.
 
     Raises:
         UserError: metrics of a run are missing, or some are of a run that is not in runs.yaml.
@@ -43,7 +45,8 @@ def load_results(names: Iterable[str], root: Path) -> dict[str, Result]:
             found=f"missing: {', '.join(missing) or 'none'}; extra: {', '.join(extra) or 'none'}",
             fix=FIX,
         )
-    return {name: _load(name, root) for name in expected}
+    results = {name: _load(name, root) for name in expected}
+    return {name: result for name, result in results.items() if len(result.ranking.query)}
 
 
 def _load(name: str, root: Path) -> Result:

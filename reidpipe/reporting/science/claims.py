@@ -111,7 +111,7 @@ def _printed(points: Decimal, by: Decimal | None) -> Verdict:
 def _rebuilt(
     higher: Row, lower: Row, column: str, profile: str, pairs: Pairs
 ) -> tuple[Verdict, Difference | None]:
-    if higher.status == "left out" or lower.status == "left out":
+    if {higher.status, lower.status} & {"left out", "not evaluated"}:
         return "left out", None
     if higher.run and lower.run:
         difference = pairs.difference(higher.run, lower.run, column)

@@ -19,7 +19,7 @@ from reidpipe.reporting.reading.published import (
 from reidpipe.reporting.reading.results import Result
 from reidpipe.reporting.science.paired import Pairs
 
-Status = Literal["rebuilt", "cited", "left out", "not in the paper"]
+Status = Literal["rebuilt", "cited", "left out", "not evaluated", "not in the paper"]
 CENT = Decimal("0.01")
 
 
@@ -131,7 +131,10 @@ def _table(
         and name not in {row.run for row in source.rows}
     ]
     baseline = source.row(source.baseline).run if source.baseline else None
-    rows = [_row(row, source, results, baseline, pairs) for row in (*source.rows, *extra)]
+    rows = [
+        _row(row, source, results, baseline, pairs, trained=row.run in runs)
+        for row in (*source.rows, *extra)
+    ]
     caution = warning(params) if source.rows else ""  # else there is nothing to compare with
     return Table(
         id=source.id,
@@ -151,6 +154,8 @@ def _row(
     results: Mapping[str, Result],
     baseline: str | None,
     pairs: Pairs,
+    *,
+    trained: bool,
 ) -> Row:
     result = results.get(source.run or "")
     cells: dict[str, Cell] = {name: _cell(name, source, result) for name in table.columns}
@@ -158,7 +163,7 @@ def _row(
     return Row(
         method=source.method,
         run=source.run,
-        status=_status(source, result),
+        status=_status(source, result, trained=trained),
         cells=cells,
         versus_baseline=(
             pairs.difference(source.run, baseline, "mAP")
@@ -168,11 +173,11 @@ def _row(
     )
 
 
-def _status(source: PublishedRow, result: Result | None) -> Status:
+def _status(source: PublishedRow, result: Result | None, *, trained: bool) -> Status:
     if source.run is None:
         return "cited"
     if result is None:
-        return "left out"
+        return "not evaluated" if trained else "left out"
     return "rebuilt" if source.values else "not in the paper"
 
 
