@@ -61,7 +61,9 @@ def compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> Reproduction:
 
 def _inputs(stage: Mapping[str, Any], without: set[str]) -> object:
     deps = {path: md5 for path, md5 in _hashes(stage, "deps").items() if path not in without}
-    return stage["cmd"], deps, stage.get("params")
+    # What a lock says nothing about (resolve reads code and parameters) shows in its output.
+    unknown = _hashes(stage, "outs") if not stage.keys() & {"deps", "params"} else {}
+    return stage["cmd"], deps, stage.get("params"), unknown
 
 
 def _hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
