@@ -1,4 +1,4 @@
-"""Whether a machine made the committed bytes: which stages count as changed, which as other bytes."""
+"""Whether a machine made the committed bytes: which stages have changed, and which disagree."""
 
 from typing import Any
 
