@@ -31,6 +31,7 @@ from reidpipe.cli import app
 from reidpipe.datasets import packing
 from reidpipe.errors import reported
 from reidpipe.plan.resolve import resolve
+from reidpipe.runtime.machine import prepare
 from tests.datasets.archives import market, picture, saved, to_folder, to_zip
 from tests.faults.test_broken_archives import CASES
 from tests.trained import photograph, trained
@@ -53,6 +54,7 @@ class Attempt(NamedTuple):
 
 def main() -> None:
     start, rows = time.perf_counter(), []
+    prepare("cpu", 2, "avx2")  # first of all, as each command does in a process of its own
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         workspace()
         for attempt in attempts():
