@@ -49,10 +49,12 @@ schema: '2.0'
 stages:
   train@one:
     cmd: python -m stages.train
+    params: {plan.json: {train.one: {}}}
     outs:
     - {path: runs/one/model.safetensors, md5: aaaa}
   train@two:
     cmd: python -m stages.train
+    params: {plan.json: {train.two: {}}}
     outs:
     - {path: runs/two/model.safetensors, md5: bbbb}
 """
