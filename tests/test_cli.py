@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": ["--profile", "--csv", "--json"],
     "check": ["--against", "--md", "--json"],
     "reproduced": [],
+    "show": ["table", "--csv", "--tex", "--targets"],
     "compare": ["a", "b", "--csv", "--json"],
     "seeds": ["names", "--train", "--all-commits", "-A", "--csv", "--json"],
     "search": [

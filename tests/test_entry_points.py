@@ -42,6 +42,7 @@ ELSEWHERE = {
     "report": "tests/reporting/test_report.py",
     "seeds": "tests/test_entry_points.py",
     "compare": "tests/test_cli.py",
+    "show": "tests/commands/test_show.py",
 }
 """Where they are tried, for they need more than `workspace` has."""
 

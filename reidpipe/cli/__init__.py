@@ -21,6 +21,7 @@ from reidpipe.cli.leave_out import leave_out
 from reidpipe.cli.reproduced import reproduced
 from reidpipe.cli.search import search
 from reidpipe.cli.seeds import seeds
+from reidpipe.cli.show import show
 from reidpipe.errors import UserError, reported
 from reidpipe.runtime.process import settle
 
@@ -54,7 +55,7 @@ def in_root(command: Callable[P, None]) -> Callable[P, None]:
     return checked
 
 
-for command in (doctor, check, reproduced, compare, seeds, search, export, leave_out):
+for command in (doctor, check, reproduced, show, compare, seeds, search, export, leave_out):
     app.command()(in_root(command))
 
 

@@ -1,26 +1,38 @@
-"""How sure a metric is: the percentile bootstrap over queries (Efron, 1979).
+"""How sure a metric is: the percentile bootstrap over queries (Efron, 1979), and over seeds.
 
 Every metric here is a mean over queries, so one resampling of the queries serves all of them. Two
 runs on the same queries are compared by the mean of the differences per query, resampled likewise:
 the *paired* bootstrap, far narrower than two separate intervals, for the queries that are hard for
 one run are hard for the other.
+
+Where runs were trained with several seeds, seeds and queries are both resampled: what another
+training and what other queries would have given. Five seeds resampled scatter less than five new
+ones would, so their part is stretched to that of Student's t: the expanded percentile interval of
+Hesterberg, https://arxiv.org/abs/1411.5279, section 4.2.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from reidpipe.errors import UserError
 from reidpipe.formats.queries import METRICS, Floats, Queries
 from reidpipe.runtime.settings import NonNegativeInt, PositiveInt, Share
 from reidpipe.runtime.streams import stream
 
+_QUERIES_BY_METRICS = 2
+
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of two runs on the same queries, in percent, and what B - A may be."""
+    """One metric of two runs on the same queries, in percent, and what B - A may be.
+
+    A and B are means over the seeds where both have them.
+    """
 
     a: float
     b: float
@@ -45,6 +57,29 @@ def paired(a: Queries, b: Queries, bootstrap: Mapping[str, Any]) -> dict[str, Di
     Raises:
         UserError: the runs have different queries.
     """
+    return paired_by_seed([a], [b], bootstrap)
+
+
+def paired_by_seed(
+    a: Sequence[Queries], b: Sequence[Queries], bootstrap: Mapping[str, Any]
+) -> dict[str, Difference]:
+    """`paired`, of two runs that were trained with the same seeds: an entry each per seed.
+
+    Runs with one seed see the same batches, so they are compared seed by seed.
+
+    Raises:
+        UserError: the runs have different queries.
+    """
+    for one, other in zip(a, b, strict=True):
+        _check_queries(one, other)
+    before, after = (np.stack([one.matrix() for one in run]) for run in (a, b))
+    low, high = interval(after - before, **bootstrap)
+    means = (part.mean(axis=1).mean(axis=0) for part in (before, after))
+    columns = zip(*(part.tolist() for part in (*means, low, high)), strict=True)
+    return dict(zip(METRICS, (Difference(*column) for column in columns), strict=True))
+
+
+def _check_queries(a: Queries, b: Queries) -> None:
     if not np.array_equal(a.query, b.query):
         raise UserError(
             "two runs on different queries cannot be compared",
@@ -52,10 +87,6 @@ def paired(a: Queries, b: Queries, bootstrap: Mapping[str, Any]) -> dict[str, Di
             found=f"{len(b.query)} valid queries",
             fix="compare two runs on one data set, each evaluated on the same split",
         )
-    low, high = interval(b.matrix() - a.matrix(), **bootstrap)
-    means = a.matrix().mean(axis=0), b.matrix().mean(axis=0)
-    columns = zip(*(part.tolist() for part in (*means, low, high)), strict=True)
-    return dict(zip(METRICS, (Difference(*column) for column in columns), strict=True))
 
 
 def interval(
@@ -65,22 +96,48 @@ def interval(
     confidence: Share = 0.95,
     seed: NonNegativeInt = 0,
 ) -> tuple[Floats, Floats]:
-    """Bounds of the means of `values` (queries x metrics): two vectors, one entry per metric."""
+    """Bounds of the means of `values`: two vectors, one entry per metric.
+
+    Args:
+        values: queries x metrics, or seeds x queries x metrics.
+        samples: how often they are resampled.
+        confidence: of the interval.
+        seed: of the resampling.
+    """
+    found = means(values, samples, seed)
+    if values.ndim > _QUERIES_BY_METRICS:
+        found = _over_seeds(found, confidence, seed)
     tail = 50 * (1 - confidence)
-    low, high = np.percentile(means(values, samples, seed), [tail, 100 - tail], axis=0)
+    low, high = np.percentile(found, [tail, 100 - tail], axis=0)
     return low, high
 
 
+def _over_seeds(found: Floats, confidence: float, seed: int) -> Floats:
+    """Means (samples x metrics) over resampled seeds of `found` (samples x seeds x metrics)."""
+    samples, count = found.shape[:2]
+    middle: Floats = found.mean(axis=1)
+    if count == 1:
+        return middle
+    chosen = stream(seed, "bootstrap", "seeds").integers(count, size=(samples, count, 1))
+    drawn = np.take_along_axis(found, chosen, axis=1).mean(axis=1)
+    # From what the normal and n resampled seeds give to what Student's t and n new ones would.
+    upper = (1 + confidence) / 2
+    stretch = stdtrit(count - 1, upper) / ndtri(upper) * math.sqrt(count / (count - 1))
+    stretched: Floats = middle + stretch * (drawn - middle)
+    return stretched
+
+
 def means(values: Floats, samples: int, seed: int) -> Floats:
-    """Means (samples x metrics) of `values` (queries x metrics) over resampled queries.
+    """Means over resampled queries: samples x ... x metrics, of `values` (... x queries x metrics).
 
     Equal numbers of queries are resampled alike: means of two runs on one data set vary together.
     """
     draws = stream(seed, "bootstrap")
-    queries, by_metric = len(values), np.ascontiguousarray(values.T)
-    found = np.empty((samples, len(by_metric)))
+    queries = values.shape[-2]
+    by_metric = np.ascontiguousarray(values.swapaxes(-1, -2))
+    found = np.empty((samples, *by_metric.shape[:-1]))
     for mean in found:
         # How often each query is drawn. numpy's own sum, unlike BLAS, is the same on any threads.
         times = np.bincount(draws.integers(queries, size=queries), minlength=queries)
-        mean[:] = (by_metric * times).sum(axis=1) / queries
+        mean[:] = (by_metric * times).sum(axis=-1) / queries
     return found

@@ -12,7 +12,8 @@ from reidpipe.reporting.rendering import Filters, rendered
 from reidpipe.reporting.science.tables import Cell, Row, Table, column_labels
 
 DASH = "-"
-SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"})
+UNDERTRAINED = "not trained to the end"
+SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"±": "$\\pm$"})
 
 
 def points(value: Decimal | float | None) -> str:
@@ -24,11 +25,23 @@ def span(low: Decimal | float | None, high: Decimal | float | None) -> str:
     return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
 
 
+def spread(cell: Cell) -> str:
+    """How sure the rebuilt figure is: over seeds where it has some, else over queries."""
+    if cell.std is not None:
+        return f"± {cell.std}, n = {cell.seeds}"
+    return span(cell.low, cell.high)
+
+
 def figure(cell: Cell) -> str:
-    """The rebuilt figure with its interval, or a dash."""
+    """The rebuilt figure and how sure it is, or a dash."""
     if cell.rebuilt is None:
         return DASH
-    return f"{cell.rebuilt} {span(cell.low, cell.high)}".strip()
+    return f"{cell.rebuilt} {spread(cell)}".strip()
+
+
+def status(row: Row) -> str:
+    """What the row is, and what keeps its figures from being read as results."""
+    return f"{row.status}, {UNDERTRAINED}" if row.undertrained else row.status
 
 
 def versus(difference: Difference | None) -> str:
@@ -81,7 +94,7 @@ def _markdown_row(row: Row, table: Table) -> list[str]:
         ]
     if table.baseline:
         cells.append(versus(row.versus_baseline))
-    return [*cells, row.status]
+    return [*cells, status(row)]
 
 
 def _strong(text: str, value: Decimal | None, best: Decimal | None) -> str:
@@ -90,10 +103,10 @@ def _strong(text: str, value: Decimal | None, best: Decimal | None) -> str:
 
 def comma_separated(table: Table) -> str:
     """One line per row with every value in a column of its own; empty where there is none."""
-    ends = ("paper", "rebuilt", "low", "high", "difference")
+    ends = ("paper", "rebuilt", "low", "high", "std", "seeds", "difference")
     names = [f"{column}_{end}" for column in table.columns for end in ends]
     tail = ["mAP_vs_baseline", "mAP_vs_baseline_low", "mAP_vs_baseline_high"]
-    header = ["table", "profile", "method", "run", "status", *names]
+    header = ["table", "profile", "method", "run", "status", "trained_to_the_end", *names]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header + (tail if table.baseline else []))
@@ -102,10 +115,12 @@ def comma_separated(table: Table) -> str:
 
 
 def _flat(row: Row, table: Table) -> list[object]:
-    flat: list[object] = [table.id, table.profile, row.method, row.run, row.status]
+    trained = "" if row.ending is None else str(row.ending.reached).lower()
+    flat: list[object] = [table.id, table.profile, row.method, row.run, row.status, trained]
     for column in table.columns:
         cell = row.cells[column]
-        flat += [cell.published, cell.rebuilt, cell.low, cell.high, cell.difference]
+        flat += [cell.published, cell.rebuilt, cell.low, cell.high]
+        flat += [cell.std, cell.seeds, cell.difference]
     if table.baseline:
         d = row.versus_baseline
         flat += [f"{v:.2f}" for v in (d.points, d.low, d.high)] if d else [None] * 3
@@ -115,11 +130,17 @@ def _flat(row: Row, table: Table) -> list[object]:
 def latex(table: Table) -> str:
     """A floating booktabs table with the notes in its caption."""
     filters: Filters = {"escaped": _escaped, "strong": _bold, "math": _math}
-    helpers = {"points": points, "span": span, "versus": versus}
+    helpers = {"points": points, "spread": spread, "versus": versus, "mark": _mark}
     return (
         rendered("table.tex.j2", filters, table=table, labels=column_labels(table), **helpers)
         + "\n"
     )
+
+
+def _mark(row: Row) -> str:
+    if row.status == "cited":
+        return " (cited)"
+    return f" ({UNDERTRAINED})" if row.undertrained else ""
 
 
 def _bold(value: Decimal | None, best: Decimal | None) -> str:

@@ -1,21 +1,28 @@
 """The claims ledger and the cost table as files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reidpipe.files import write_csv, write_text
 from reidpipe.reporting.formats import figure, grid
 from reidpipe.reporting.reading.published import Published
-from reidpipe.reporting.science.claims import Check, published_detail, rebuilt_detail
+from reidpipe.reporting.science.claims import (
+    Check,
+    failures,
+    published_detail,
+    rebuilt_detail,
+)
 from reidpipe.reporting.science.costs import Costs
+from reidpipe.reporting.science.ending import Ending
 from reidpipe.reporting.science.tables import Row, Table
 
 READING = (
     "A claim is as good as the worst comparison that it stands on. On the rebuilt numbers one "
     "comparison holds when the paired bootstrap interval of its difference lies above 0, does not "
-    "hold when it lies below, and is undecided while it covers 0. The intervals are not corrected "
-    "for the number of comparisons. Numbers that are only cited cannot be compared with those of "
-    "another data set."
+    "hold when it lies below, and is undecided while it covers 0; between runs of several seeds, "
+    "seeds and queries are both resampled. No verdict is given on a run that was not trained to "
+    "its end. The intervals are not corrected for the number of comparisons. Numbers that are only "
+    "cited cannot be compared with those of another data set."
 )
 COUNTING = (
     "To embed one image, without the classifier. A multiply-add is two operations; batch norms, "
@@ -31,9 +38,11 @@ def claims_markdown(checks: Sequence[Check], published: Published, warning: str)
     details = []
     for check in checks:
         note = f" {check.claim.note}" if check.claim.note else ""
+        _, rest = failures(check)
+        more = f"; {len(rest)} more are in claims.csv" if rest else ""
         details.append(
             f"- **{check.claim.id}** paper: {published_detail(check)}.{note}\n"
-            f"  Rebuilt: {rebuilt_detail(check) or check.rebuilt}."
+            f"  Rebuilt: {rebuilt_detail(check) or check.rebuilt}{more}."
         )
     remarks = "\n".join(f"- {remark}" for remark in published.remarks)
     title = "# The paper's claims"
@@ -84,6 +93,16 @@ def write_complexity(table: Table, costs: Costs, folder: Path) -> None:
     names += ["profile_parameters", "profile_flops", "rank1", "mAP"]
     exact = [_exact(run, row, costs) for run, row in table.rebuilt.items()]
     write_csv(folder / "complexity.csv", names, exact)
+
+
+def write_endings(endings: Mapping[str, Ending], folder: Path) -> None:
+    """`training.csv`: how the training of each run ended."""
+    header = ["run", "epochs", "accuracy", "fall", "trained_to_the_end"]
+    rows = [
+        [run, end.epochs, f"{end.accuracy:.2f}", f"{end.fall:.2f}", str(end.reached).lower()]
+        for run, end in endings.items()
+    ]
+    write_csv(folder / "training.csv", header, rows)
 
 
 def _headed(network: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """One self-contained HTML page from what the other modules drew."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,8 +15,14 @@ from reidpipe.reporting.pictures.illustration import Illustrations
 from reidpipe.reporting.reading.published import LABELS, Published
 from reidpipe.reporting.rendering import Filters, rendered
 from reidpipe.reporting.science import seeds
-from reidpipe.reporting.science.claims import Check, published_detail, rebuilt_detail
+from reidpipe.reporting.science.claims import (
+    Check,
+    failures,
+    published_detail,
+    rebuilt_detail,
+)
 from reidpipe.reporting.science.costs import Costs
+from reidpipe.reporting.science.ending import Ending, summary
 from reidpipe.reporting.science.seeds import SeedTable
 from reidpipe.reporting.science.tables import Table, setup, warning
 
@@ -35,6 +41,7 @@ class Content:
     pictures: Illustrations
     provenance: dict[str, str]
     seeds: Sequence[SeedTable] = ()
+    endings: Mapping[str, Ending] = field(default_factory=dict)
 
 
 def write_page(content: Content, path: Path) -> None:
@@ -51,11 +58,12 @@ def page(content: Content) -> str:
     filters: Filters = {
         "minus": minus,
         "points": formats.points,
-        "span": formats.span,
+        "spread": formats.spread,
         "csv": formats.comma_separated,
         "latex": formats.latex,
         "published_detail": published_detail,
         "rebuilt_detail": rebuilt_detail,
+        "failures": failures,
         # Our own drawings: the only text that is not escaped.
         "inline": lambda drawing: Markup(drawing.inline),  # noqa: S704
     }
@@ -66,6 +74,10 @@ def page(content: Content) -> str:
         labels=LABELS,
         warning=warning(content.params),
         setup=setup(content.params),
+        training=summary(content.endings),
+        judged=min(
+            (row.cells["mAP"].seeds or 0 for row in content.tables[0].rebuilt.values()), default=0
+        ),
         counting=COUNTING,
         reading=f"{READING} {SIZES}",
         reading_seeds=seeds.READING,

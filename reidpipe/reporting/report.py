@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reidpipe.reporting.formats import write_table
-from reidpipe.reporting.ledger import write_claims, write_complexity
+from reidpipe.reporting.ledger import write_claims, write_complexity, write_endings
 from reidpipe.reporting.model_card import write_model_card
 from reidpipe.reporting.page import Content, write_page
 from reidpipe.reporting.pictures.illustration import illustrate
@@ -16,6 +16,7 @@ from reidpipe.reporting.reading.provenance import provenance
 from reidpipe.reporting.reading.results import load_results
 from reidpipe.reporting.science.claims import check_claims
 from reidpipe.reporting.science.costs import variant_costs
+from reidpipe.reporting.science.ending import ending, summary
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.seeds import seed_tables, write_seeds
 from reidpipe.reporting.science.tables import Table, build_tables, warning
@@ -36,7 +37,8 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     settings = params.active.evaluate
     prepare("cpu", settings.threads, settings.instructions)
     printed = published.load(root / "reports/published.yaml")
-    results = load_results(runs, root)
+    results = load_results(runs, root, params.seed)
+    endings = {run: ending(result.history) for run, result in results.items()}
     pairs = Pairs(results, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
     checks = check_claims(printed, tables, pairs)
@@ -47,8 +49,9 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     folder = root / "reports/tables"
     for table in tables:
         write_table(table, folder)
-    write_claims(checks, printed, warning(params), folder)
+    write_claims(checks, printed, f"{warning(params)} {summary(endings)}".strip(), folder)
     write_complexity(tables[0], costs, folder)
+    write_endings(endings, folder)
     scatter = seed_tables(root / "reports/seeds", results, params.seed)
     write_seeds(scatter, folder)
 
@@ -56,6 +59,6 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     pictures = illustrate(inputs, costs)
     write_model_card(inputs, root / "reports/model_card.md")
     facts = provenance(root, made, inputs.datasets)
-    content = Content(params, printed, tables, checks, costs, pictures, facts, scatter)
+    content = Content(params, printed, tables, checks, costs, pictures, facts, scatter, endings)
     write_page(content, root / "reports/index.html")
     return tables

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reidpipe.formats.queries import Floats
-from reidpipe.metrics.bootstrap import interval
+from reidpipe.formats.queries import Floats, Queries
+from reidpipe.metrics.bootstrap import interval, paired_by_seed
 from reidpipe.runtime.streams import stream
 
 
@@ -70,3 +70,51 @@ def two_runs(draw: int) -> Floats:
     hits = 1.0 * (event < only_b) - (event > 1 - only_a)
     precision = 0.02 + 0.5 * (source.beta(2, 5, 300) - 2 / 7)
     return np.stack([hits, precision], axis=1)
+
+
+def test_one_seed_is_the_bootstrap_over_queries() -> None:
+    values = np.random.default_rng(4).random((40, 2))
+    np.testing.assert_array_equal(interval(values[None]), interval(values))
+
+
+def test_equal_seeds_add_nothing() -> None:
+    values = np.random.default_rng(5).random((40, 2))
+    np.testing.assert_allclose(interval(np.stack([values] * 5)), interval(values))
+
+
+def covered(seeds: int, *, stretched: bool) -> float:
+    """How often the 95% interval holds the true mean: trainings and queries both have luck."""
+    random, hits, trials = np.random.default_rng(6), 0, 400
+    for trial in range(trials):
+        training = random.normal(size=(seeds, 1, 1))
+        query = 8 * random.normal(size=(1, 100, 1))
+        values = training + query + 5 * random.normal(size=(seeds, 100, 1))
+        if not stretched:  # as if the seeds were all that there are
+            values = values.mean(axis=0)
+        low, high = interval(values, samples=400, seed=trial)
+        hits += bool(low[0] <= 0 <= high[0])
+    return hits / trials
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_few_seeds_are_enough_for_an_honest_interval(seeds: int) -> None:
+    """Binomial error of 400 trials: 1.1 points."""
+    assert 0.92 <= covered(seeds, stretched=True) <= 0.99
+    assert covered(seeds, stretched=False) < 0.92
+
+
+def test_runs_of_several_seeds_are_compared_seed_by_seed() -> None:
+    random = np.random.default_rng(7)
+
+    def scored(gain: float) -> list[Queries]:
+        found = []
+        for base in bases:
+            ap = (base + gain).clip(0, 1)
+            found.append(Queries(np.arange(50), ap, ap, np.where(ap > 0.5, 1, 9)))
+        return found
+
+    bases = [random.uniform(0.1, 0.8, 50) for _ in range(4)]
+    found = paired_by_seed(scored(0.0), scored(0.1), {"samples": 200})["mAP"]
+    assert found.points == pytest.approx(10)
+    assert (found.low, found.high) == pytest.approx((10, 10))
+    assert found.a == pytest.approx(100 * np.mean(bases))

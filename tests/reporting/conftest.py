@@ -44,7 +44,7 @@ def printed(repository: Path) -> Published:
 def inputs(repository: Path, printed: Published) -> Inputs:
     made = resolved(repository)
     params, runs = made.params, made.runs
-    results = load_results(runs, repository)
+    results = load_results(runs, repository, params.seed)
     pairs = Pairs(results, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
     return Inputs(repository, made, results, tables)

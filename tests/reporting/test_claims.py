@@ -1,22 +1,29 @@
 """The ledger: what the paper's own numbers say, and how rebuilt ones are judged."""
 
+import csv
+import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from reidpipe.metrics.bootstrap import Difference
+from reidpipe.reporting.formats import comma_separated, latex, markdown
 from reidpipe.reporting.ledger import claims_markdown
 from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.reading.published import Published
 from reidpipe.reporting.science.claims import (
+    SHOWN,
     Check,
     Verdict,
     check_claims,
     decided,
+    failures,
     published_detail,
     rebuilt_detail,
     worst,
 )
+from reidpipe.reporting.science.ending import Ending
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.tables import build_tables
 
@@ -74,6 +81,48 @@ def test_where_c3_and_c5_fail(checks: dict[str, Check]) -> None:
 )
 def test_the_interval_decides(difference: Difference, verdict: Verdict) -> None:
     assert decided(difference) == verdict
+
+
+def test_no_verdict_on_half_trained_runs(
+    inputs: Inputs, printed: Published, pairs: Pairs, checks: dict[str, Check]
+) -> None:
+    """Its end may reverse it: whether it would hold or not, the ledger does not say."""
+    early = {
+        name: replace(result, ending=Ending(8, 71.0, 30.0)) if name == "market1501-ours" else result
+        for name, result in inputs.results.items()
+    }
+    tables = build_tables(printed, inputs.runs, early, inputs.params, pairs)
+    found = {check.claim.id: check for check in check_claims(printed, tables, pairs)}
+    assert [found[name].rebuilt for name in ("C1", "C2", "C3")] == ["not trained to the end"] * 3
+    assert found["C1"].published == "holds"
+    assert found["C4"] == checks["C4"]
+    text = markdown(tables[0])
+    assert "rebuilt, not trained to the end" in text
+    assert "market1501-ours (training accuracy 71.0%, last fall 30.0%)" in text
+    assert "Ours (not trained to the end)" in latex(tables[0])
+    assert "not trained to the end" not in markdown(tables[1])
+    rows = list(csv.DictReader(io.StringIO(comma_separated(tables[0]))))
+    assert {row["run"] for row in rows if row["trained_to_the_end"] == "false"} == {
+        "market1501-ours"
+    }
+
+
+def test_the_worst_comparisons_are_written_out_and_the_others_folded(
+    inputs: Inputs, printed: Published, pairs: Pairs
+) -> None:
+    swapped = {**inputs.results, "market1501-ours": inputs.results["market1501-baseline"]}
+    known = Pairs(swapped, inputs.params.active.evaluate.bootstrap)
+    tables = build_tables(printed, inputs.runs, swapped, inputs.params, known)
+    check = check_claims(printed, tables, known)[2]
+    shown, rest = failures(check)
+    found = [part for part in check.comparisons if part.rebuilt_verdict == "does not hold"]
+    assert len(shown) == SHOWN
+    assert len(rest) == len(found) - SHOWN > 0
+    worst_of_all = min(part.rebuilt.points for part in found if part.rebuilt)
+    assert f"{worst_of_all:+.2f}" in shown[0]
+    assert all(line in rebuilt_detail(check) for line in shown)
+    assert not any(line in rebuilt_detail(check) for line in rest)
+    assert f"{len(rest)} more are in claims.csv" in claims_markdown([check], printed, "")
 
 
 def test_a_claim_is_as_good_as_its_worst_comparison() -> None:

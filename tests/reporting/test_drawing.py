@@ -5,9 +5,10 @@ import re
 import pytest
 
 from reidpipe.errors import UserError
-from reidpipe.reporting.pictures.curves import cmc_curves, read_history
+from reidpipe.reporting.pictures.curves import cmc_curves
 from reidpipe.reporting.pictures.drawing import VARIABLES, Drawing
 from reidpipe.reporting.pictures.embedding_map import embedding_map
+from reidpipe.reporting.reading.histories import read_history
 from reidpipe.reporting.reading.inputs import Inputs
 
 

@@ -31,7 +31,7 @@ def test_other_queries_are_refused(inputs: Inputs) -> None:
         first_match=ranking.first_match[1:],
         inp=ranking.inp[1:],
     )
-    results = {**inputs.results, B: replace(result, ranking=fewer)}
+    results = {**inputs.results, B: replace(result, queries=fewer.queries)}
     with pytest.raises(UserError, match="different queries"):
         Pairs(results, {"samples": 10}).difference(B, A, "mAP")
 

@@ -27,6 +27,8 @@ def test_scores_average_to_the_metrics(inputs: Inputs) -> None:
         ("reports/cmc/market1501-se.csv", True, "market1501-se.csv"),
         ("runs/market1501-se/ranking.npz", True, "ranking.npz"),
         ("runs/market1501-se/ranking.npz", False, "not a ranking"),
+        ("runs/market1501-se/history.csv", True, "history.csv"),
+        ("runs/market1501-se/history.csv", False, "a row per epoch"),
         ("reports/metrics/market1501-se.json", False, "cannot be read"),
     ],
 )
@@ -37,12 +39,13 @@ def test_missing_extra_and_broken_files(
         shutil.copytree(inputs.root / folder, tmp_path / folder)
     for run in inputs.runs:
         (tmp_path / "runs" / run).mkdir(parents=True)
-        shutil.copy(inputs.root / f"runs/{run}/ranking.npz", tmp_path / "runs" / run)
+        for name in ("ranking.npz", "history.csv"):
+            shutil.copy(inputs.root / "runs" / run / name, tmp_path / "runs" / run)
     if gone:
         (tmp_path / file).unlink()
     else:
         (tmp_path / file).write_text("not this")
     with pytest.raises(UserError) as error:
-        load_results(inputs.runs, tmp_path)
+        load_results(inputs.runs, tmp_path, 0)
     assert found in str(error.value)
     assert "dvc repro" in str(error.value)

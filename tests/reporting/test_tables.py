@@ -2,15 +2,20 @@
 
 import csv
 import io
+import shutil
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 
 from reidpipe.formats.params import Params, load
+from reidpipe.formats.seeds import Seeds, write
 from reidpipe.reporting.formats import comma_separated, latex, markdown
 from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.reading.published import Published
+from reidpipe.reporting.reading.results import load_results
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.tables import Table, build_tables
 
@@ -154,3 +159,43 @@ def test_markdown_columns_line_up(inputs: Inputs) -> None:
         lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
         assert len({len(line) for line in lines}) == 1
         assert len({line.count("|") for line in lines}) == 1
+
+
+def test_over_seeds_a_cell_is_mean_deviation_and_number(
+    inputs: Inputs, printed: Published, tmp_path: Path
+) -> None:
+    run, other = "market1501-ours", "market1501-baseline"
+    root = tmp_path / "copy"
+    shutil.copytree(inputs.root, root, symlinks=True)
+    own = inputs.results[run].queries
+    worse = replace(own, average_precision=own.average_precision / 2)
+    write(root / f"reports/seeds/{run}.csv", Seeds("embedded", "hash", {0: own, 1: worse, 5: own}))
+    results = load_results(inputs.runs, root, 0)
+    pairs = Pairs(results, inputs.params.active.evaluate.bootstrap)
+    table = build_tables(printed, inputs.runs, results, inputs.params, pairs)[0]
+    cell = table.rebuilt[run].cells["mAP"]
+    values = [float(100 * q.average_precision.mean()) for q in (own, worse, own)]
+    assert float(cell.rebuilt or 0) == pytest.approx(fmean(values), abs=0.006)
+    assert float(cell.std or 0) == pytest.approx(stdev(values), abs=0.006)
+    assert cell.seeds == 3
+    assert f"{cell.rebuilt} ± {cell.std}, n = 3" in markdown(table)
+    assert f"$\\pm$ {cell.std}, n = 3" in latex(table)
+    # The other has one training: so has their difference.
+    assert pairs.seeds(run, other) == []
+    assert table.rebuilt[other].cells == inputs.tables[0].rebuilt[other].cells
+    assert pairs.difference(run, other, "mAP").b == pytest.approx(values[0])
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_seeds_of_another_training_are_left_alone(
+    inputs: Inputs, tmp_path: Path, seed: int
+) -> None:
+    """The table must have this seed, with the bytes that this workspace has."""
+    run = "market1501-ours"
+    root = tmp_path / "copy"
+    shutil.copytree(inputs.root, root, symlinks=True)
+    own = inputs.results[run].queries
+    worse = replace(own, average_precision=own.average_precision / 2)
+    write(root / f"reports/seeds/{run}.csv", Seeds("embedded", "hash", {0: own, 1: worse}))
+    assert load_results(inputs.runs, root, seed)[run].by_seed == {}
+    assert list(load_results(inputs.runs, root, 0)[run].by_seed) == [0, 1]

@@ -1,6 +1,5 @@
 """Curves of the variants of Table 1: CMC and training."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
-from reidpipe.errors import UserError
 from reidpipe.files import write_csv
 from reidpipe.reporting.pictures.drawing import (
     DASHES,
@@ -18,13 +16,13 @@ from reidpipe.reporting.pictures.drawing import (
     drawing,
     look,
 )
+from reidpipe.reporting.reading.histories import History
 from reidpipe.reporting.reading.results import Result
 from reidpipe.reporting.science.tables import Row, Table
 
 RANKS = 20
 WIDE = 6.2, 3.8
 """Inches: 595 x 365 pixels at full size, still legible on a phone."""
-History = dict[str, list[float]]
 COLUMNS = ("epoch", "loss", "accuracy")
 
 
@@ -60,26 +58,6 @@ def cmc_curves(table: Table, results: Mapping[str, Result]) -> Drawing:
             "CMC of Table 1's variants: the share of queries whose nearest true match is within "
             f"the first r gallery images, r = 1 to {RANKS}.",
         )
-
-
-def read_history(path: Path) -> History:
-    """Columns of `runs/RUN/history.csv`, a row per epoch.
-
-    Raises:
-        UserError: the file is missing or holds something else.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return {name: [float(row[name]) for row in rows] for name in COLUMNS}
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        raise UserError(
-            "a training history cannot be read",
-            where=path,
-            expected="columns epoch, loss, accuracy",
-            found=f"{type(error).__name__}: {error}",
-            fix="dvc repro train",
-        ) from None
 
 
 def write_curves(

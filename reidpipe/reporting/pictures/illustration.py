@@ -13,7 +13,6 @@ from reidpipe.reporting.pictures.attention_panel import Probe, Shown
 from reidpipe.reporting.pictures.cost_figure import cost_scatter
 from reidpipe.reporting.pictures.curves import (
     cmc_curves,
-    read_history,
     training_curves,
     write_curves,
 )
@@ -78,9 +77,7 @@ def illustrate(inputs: Inputs, costs: Costs) -> Illustrations:
 def _curves(inputs: Inputs, costs: Costs) -> list[Drawing]:
     """Of Table 1; none where it was left out."""
     table = inputs.tables[0]
-    histories = {
-        run: read_history(inputs.root / f"runs/{run}/history.csv") for run in table.rebuilt
-    }
+    histories = {run: inputs.results[run].history for run in table.rebuilt}
     write_curves(table, inputs.results, histories, inputs.root / "reports/tables")
     if not table.rebuilt:
         return []

@@ -11,17 +11,23 @@ from reidpipe.reporting.reading.published import LABELS, Claim, Comparisons, Pub
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.tables import Cell, Row, Table
 
-Verdict = Literal["holds", "does not hold", "undecided", "not comparable", "left out"]
+Verdict = Literal[
+    "holds", "does not hold", "not trained to the end", "undecided", "not comparable", "left out"
+]
 WORST_FIRST: tuple[Verdict, ...] = (
     "does not hold",
+    "not trained to the end",
     "undecided",
     "not comparable",
     "left out",
     "holds",
 )
+SHOWN = 3
+"""Comparisons of a claim that are written out."""
 PLURAL: dict[Verdict, str] = {
     "holds": "hold",
     "does not hold": "do not hold",
+    "not trained to the end": "not trained to the end",
     "undecided": "undecided",
     "not comparable": "not comparable",
     "left out": "left out",
@@ -119,6 +125,9 @@ def _rebuilt(
         difference = _against_printed(higher.cells[column], lower.cells[column])
     else:
         return "not comparable", None
+    # Its end may reverse the sign of a difference: one between half-trained runs proves nothing.
+    if higher.undertrained or lower.undertrained:
+        return "not trained to the end", difference
     return decided(difference), difference
 
 
@@ -152,13 +161,20 @@ def published_detail(check: Check) -> str:
 
 
 def rebuilt_detail(check: Check) -> str:
-    """The paired differences behind the verdict on the rebuilt numbers."""
+    """The paired differences behind the verdict on the rebuilt numbers, the worst of them."""
     if len(check.comparisons) == 1:
         part = check.comparisons[0]
         return f"{_interval(part.rebuilt)} in {LABELS[part.column]}" if part.rebuilt else ""
-    failed = [part for part in check.comparisons if part.rebuilt_verdict == "does not hold"]
-    lines = [f"{_against(part)} {_interval(part.rebuilt)}" for part in failed]
-    return "; ".join([_tally(part.rebuilt_verdict for part in check.comparisons), *lines])
+    shown, _ = failures(check)
+    return "; ".join([_tally(part.rebuilt_verdict for part in check.comparisons), *shown])
+
+
+def failures(check: Check) -> tuple[list[str], list[str]]:
+    """The rebuilt comparisons that do not hold, the lowest first: SHOWN of them, and the rest."""
+    found = [part for part in check.comparisons if part.rebuilt_verdict == "does not hold"]
+    found.sort(key=lambda part: part.rebuilt.points if part.rebuilt else 0)
+    lines = [f"{_against(part)} {_interval(part.rebuilt)}" for part in found]
+    return lines[:SHOWN], lines[SHOWN:]
 
 
 def _tally(verdicts: Iterable[Verdict]) -> str:

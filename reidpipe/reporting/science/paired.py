@@ -3,16 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reidpipe.metrics.bootstrap import Difference, paired
-from reidpipe.reporting.reading.results import Result
+from reidpipe.metrics.bootstrap import Difference, paired_by_seed
+from reidpipe.reporting.reading.results import Scores
 
 
 class Pairs:
-    """Paired bootstrap differences between runs; two runs are compared in one resampling."""
+    """Paired bootstrap differences between runs; two runs are compared in one resampling.
 
-    def __init__(self, results: Mapping[str, Result], bootstrap: Mapping[str, Any]) -> None:
+    Over all seeds that both were trained with; else over the one training of each.
+    """
+
+    def __init__(self, results: Mapping[str, Scores], bootstrap: Mapping[str, Any]) -> None:
         self._results, self._bootstrap = results, bootstrap
         self._known: dict[tuple[str, str], dict[str, Difference]] = {}
+
+    def seeds(self, run: str, other: str) -> list[int]:
+        """The seeds that a difference of two runs stands on; none where it is of one training."""
+        common = self._results[run].by_seed.keys() & self._results[other].by_seed.keys()
+        return sorted(common) if len(common) > 1 else []
 
     def difference(self, run: str, other: str, metric: str) -> Difference:
         """Points that `run` is above `other` in `metric`.
@@ -21,6 +29,9 @@ class Pairs:
             UserError: they were evaluated on different queries.
         """
         if (run, other) not in self._known:
-            a, b = (self._results[name].ranking.queries for name in (other, run))
-            self._known[run, other] = paired(a, b, self._bootstrap)
+            seeds, both = self.seeds(run, other), [self._results[name] for name in (other, run)]
+            a, b = (
+                [one.by_seed[seed] for seed in seeds] if seeds else [one.queries] for one in both
+            )
+            self._known[run, other] = paired_by_seed(a, b, self._bootstrap)
         return self._known[run, other][metric]

@@ -1,12 +1,15 @@
 """Tables 1-4: published beside rebuilt. What a row says here, `formats` writes down."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from reidpipe.formats.params import Params
-from reidpipe.metrics.bootstrap import Difference
+from reidpipe.formats.queries import METRICS, Queries
+from reidpipe.metrics.bootstrap import Difference, interval
 from reidpipe.reporting.reading.experiment import Run
 from reidpipe.reporting.reading.published import (
     DATASETS,
@@ -16,7 +19,8 @@ from reidpipe.reporting.reading.published import (
     PublishedTable,
     unpublished,
 )
-from reidpipe.reporting.reading.results import Result
+from reidpipe.reporting.reading.results import Scores
+from reidpipe.reporting.science.ending import Ending
 from reidpipe.reporting.science.paired import Pairs
 
 Status = Literal["rebuilt", "cited", "left out", "not evaluated", "not in the paper"]
@@ -29,8 +33,13 @@ class Cell:
 
     published: Decimal | None = None
     rebuilt: Decimal | None = None
+    """Of one training, or the mean over `seeds`."""
     low: Decimal | None = None
     high: Decimal | None = None
+    std: Decimal | None = None
+    """Over `seeds`, of a sample; None of one training."""
+    seeds: int | None = None
+    """Trainings that the figure is a mean of; None where it is of one."""
 
     @property
     def difference(self) -> Decimal | None:
@@ -48,6 +57,12 @@ class Row:
     cells: dict[str, Cell]
     versus_baseline: Difference | None = None
     """mAP against the table's baseline on the same queries (paired bootstrap)."""
+    ending: Ending | None = None
+    """How its training ended; None where nothing was trained."""
+
+    @property
+    def undertrained(self) -> bool:
+        return self.ending is not None and not self.ending.reached
 
 
 @dataclass(frozen=True)
@@ -96,15 +111,16 @@ def setup(params: Params) -> str:
     backbone = params.active.systems.ours["backbone"]
     return (
         f"Profile {params.profile}: {backbone}, {height}x{width} pixels, {train.epochs} "
-        f"epochs, seed {params.seed}. In percent; [low, high] is the {boot['confidence']:.0%} "
-        f"bootstrap interval over queries ({boot['samples']} samples)."
+        f"epochs, seed {params.seed}. In percent: mean ± standard deviation over n seeds, or one "
+        f"training with [low, high], the {boot['confidence']:.0%} bootstrap interval over queries "
+        f"({boot['samples']} samples)."
     )
 
 
 def build_tables(
     published: Published,
     runs: Mapping[str, Run],
-    results: Mapping[str, Result],
+    results: Mapping[str, Scores],
     params: Params,
     pairs: Pairs,
 ) -> list[Table]:
@@ -120,7 +136,7 @@ def build_tables(
 def _table(
     source: PublishedTable,
     runs: Mapping[str, Run],
-    results: Mapping[str, Result],
+    results: Mapping[str, Scores],
     params: Params,
     pairs: Pairs,
 ) -> Table:
@@ -131,10 +147,20 @@ def _table(
         and name not in {row.run for row in source.rows}
     ]
     baseline = source.row(source.baseline).run if source.baseline else None
-    rows = [
-        _row(row, source, results, baseline, pairs, trained=row.run in runs)
-        for row in (*source.rows, *extra)
-    ]
+    bootstrap = params.active.evaluate.bootstrap
+    rows = []
+    for row in (*source.rows, *extra):
+        result = results.get(row.run or "")
+        rows.append(
+            Row(
+                method=row.method,
+                run=row.run,
+                status=_status(row, result, trained=row.run in runs),
+                cells=_cells(row, source.columns, result, bootstrap),
+                versus_baseline=_versus(row.run, baseline, results, pairs),
+                ending=result.ending if result else None,
+            )
+        )
     caution = warning(params) if source.rows else ""  # else there is nothing to compare with
     return Table(
         id=source.id,
@@ -142,38 +168,23 @@ def _table(
         dataset=source.dataset,
         columns=source.columns,
         rows=tuple(rows),
-        notes=tuple(filter(None, (caution, _left_out(source, rows), setup(params)))),
+        notes=tuple(
+            filter(None, (caution, _left_out(source, rows), _undertrained(rows), setup(params)))
+        ),
         profile=params.profile,
         baseline=source.baseline,
     )
 
 
-def _row(
-    source: PublishedRow,
-    table: PublishedTable,
-    results: Mapping[str, Result],
-    baseline: str | None,
-    pairs: Pairs,
-    *,
-    trained: bool,
-) -> Row:
-    result = results.get(source.run or "")
-    cells: dict[str, Cell] = {name: _cell(name, source, result) for name in table.columns}
-    compared = result and baseline in results and source.run != baseline
-    return Row(
-        method=source.method,
-        run=source.run,
-        status=_status(source, result, trained=trained),
-        cells=cells,
-        versus_baseline=(
-            pairs.difference(source.run, baseline, "mAP")
-            if compared and source.run and baseline
-            else None
-        ),
-    )
+def _versus(
+    run: str | None, baseline: str | None, results: Mapping[str, Scores], pairs: Pairs
+) -> Difference | None:
+    if run is None or baseline is None or run == baseline or not {run, baseline} <= results.keys():
+        return None
+    return pairs.difference(run, baseline, "mAP")
 
 
-def _status(source: PublishedRow, result: Result | None, *, trained: bool) -> Status:
+def _status(source: PublishedRow, result: Scores | None, *, trained: bool) -> Status:
     if source.run is None:
         return "cited"
     if result is None:
@@ -181,12 +192,46 @@ def _status(source: PublishedRow, result: Result | None, *, trained: bool) -> St
     return "rebuilt" if source.values else "not in the paper"
 
 
-def _cell(column: str, source: PublishedRow, result: Result | None) -> Cell:
-    published = source.values.get(column)
+def _cells(
+    source: PublishedRow,
+    columns: tuple[str, ...],
+    result: Scores | None,
+    bootstrap: Mapping[str, Any],
+) -> dict[str, Cell]:
+    """The figures of a row: over seeds where the run has some, else of its one training."""
     if result is None:
-        return Cell(published)
-    found = [_percent(result.metrics.get(column + end)) for end in ("", "_low", "_high")]
-    return Cell(published, *found)
+        return {name: Cell(source.values.get(name)) for name in columns}
+    if len(result.by_seed) > 1:
+        over = _over_seeds(result.by_seed, bootstrap)
+        return {name: replace(over[name], published=source.values.get(name)) for name in columns}
+    found = result.metrics
+    return {
+        name: Cell(
+            source.values.get(name),
+            _percent(found.get(name)),
+            _percent(found.get(f"{name}_low")),
+            _percent(found.get(f"{name}_high")),
+        )
+        for name in columns
+    }
+
+
+def _over_seeds(by_seed: Mapping[int, Queries], bootstrap: Mapping[str, Any]) -> dict[str, Cell]:
+    """Mean, bounds and standard deviation of each metric over the seeds of a run."""
+    scores = np.stack([queries.matrix() for queries in by_seed.values()])
+    means = scores.mean(axis=1)
+    low, high = interval(scores, **bootstrap)
+    std = means.std(axis=0, ddof=1)
+    return {
+        name: Cell(
+            rebuilt=_percent(means[:, i].mean()),
+            low=_percent(low[i]),
+            high=_percent(high[i]),
+            std=_percent(std[i]),
+            seeds=len(scores),
+        )
+        for i, name in enumerate(METRICS)
+    }
 
 
 def _percent(value: float | None) -> Decimal | None:
@@ -201,6 +246,13 @@ def _left_out(source: PublishedTable, rows: list[Row]) -> str:
     if all(row.status in ("left out", "cited") for row in rows):
         return f"{name} was left out of this pipeline: runs.yaml has no run {', '.join(missing)}."
     return f"Left out of this pipeline: {', '.join(missing)}."
+
+
+def _undertrained(rows: list[Row]) -> str:
+    early = [f"{row.run} ({row.ending})" for row in rows if row.undertrained]
+    if not early:
+        return ""
+    return f"Not trained to the end: {', '.join(early)}. Its end may reverse what is seen here."
 
 
 def column_labels(table: Table) -> list[str]:
