@@ -3,8 +3,8 @@
     python -m benchmarks.lengths [RUN ...] [--KEY=VALUE ...]
 
 Trains each run of runs.yaml (all, without any) on the workspace's data with the plan's recipe, in
-which `--epochs=32 --milestones=24,30` and any other field can be changed. A JSON line per run says
-seconds, images per second, and what reidpipe.reporting.science.ending says of the history.
+which `--epochs=32 --milestones=[24,30]` and any other field can be changed. A JSON line per run
+says seconds, images per second, and what reidpipe.reporting.science.ending says of the history.
 Nothing is evaluated: lengths, batches and rates are chosen without a look at a test metric.
 """
 
@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, Json, TypeAdapter
 
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.plan.resolve import plan
@@ -21,11 +23,14 @@ from reidpipe.reporting.reading.histories import read_history
 from reidpipe.reporting.science.ending import ending
 from reidpipe.runtime.process import settle
 
+_VALUE = TypeAdapter[Any](Annotated[Json[Any] | str, Field(union_mode="left_to_right")])
+"""32, 0.5, true, [36, 44] or a word."""
+
 
 def main(words: list[str]) -> None:
     settle()
     options = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--"))
-    changes = {key: _value(text) for key, text in options.items()}
+    changes = {key: _VALUE.validate_python(text) for key, text in options.items()}
     made = plan()["train"]
     for run in [word for word in words if not word.startswith("--")] or made:
         print(json.dumps({"benchmark": "lengths", "run": run, **measured(run, made[run], changes)}))
@@ -70,11 +75,6 @@ def measured(run: str, entry: dict[str, Any], changes: dict[str, Any]) -> dict[s
         "loss": [round(value, 3) for value in history["loss"]],
         "accuracies": [round(value, 1) for value in history["accuracy"]],
     }
-
-
-def _value(text: str) -> Any:
-    parts = [json.loads(part) if part[:1] in "-.0123456789" else part for part in text.split(",")]
-    return parts if len(parts) > 1 else parts[0]
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def test_a_table_of_other_trainings_is_begun_anew(clone: Clone) -> None:
 def test_without_current_results_nothing_is_trained(clone: Clone) -> None:
     params = clone.folder / "params.yaml"
     text = params.read_text()
-    assert "warmup_epochs: 1" in text
-    params.write_text(text.replace("warmup_epochs: 1", "warmup_epochs: 0"))
+    assert "warmup_epochs: 2" in text
+    params.write_text(text.replace("warmup_epochs: 2", "warmup_epochs: 0"))
     result = clone.run(*COMMAND, "5", RUN, check=False)
     params.write_text(text)
     assert result.returncode == 2

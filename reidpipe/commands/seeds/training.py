@@ -134,40 +134,47 @@ def _check_queries(run: str, by_seed: Mapping[int, Queries]) -> None:
 
 
 def _scores(name: str, seed: int, made: Mapping[str, Any]) -> Queries:
-    """What the queries score when a run is trained with `seed`, as the three stages would do it."""
-    entry, loading = made["train"][name], Loading.model_validate(made["loading"])
-    if seed == entry["seed"]:
+    """What the queries score with `seed`; with the plan's own, the workspace has it."""
+    if seed == made["train"][name]["seed"]:
         return scores(name)
+    with tempfile.TemporaryDirectory() as folder:
+        return trained(name, seed, made, Path(folder))
+
+
+def trained(name: str, seed: int, made: Mapping[str, Any], folder: Path) -> Queries:
+    """Train, extract and evaluate a run of the plan `made` with `seed`, as the stages would do it.
+
+    Everything is written into `folder`; what the queries scored is returned.
+    """
+    entry, loading = made["train"][name], Loading.model_validate(made["loading"])
     # Only a training needs torch.
     from reidpipe.evaluation.evaluate import evaluate  # noqa: PLC0415
     from reidpipe.extraction.embeddings import extract  # noqa: PLC0415
     from reidpipe.training.run import train  # noqa: PLC0415
 
     data = Path(f"data/raw/{entry['dataset']}.zip"), Path(f"data/splits/{entry['dataset']}.csv")
-    with tempfile.TemporaryDirectory() as made_here:
-        folder = Path(made_here)
-        model, features = folder / "model.safetensors", folder / "features.safetensors"
-        train(
-            f"{name} seed {seed}",
-            entry["network"],
-            Recipe.model_validate(entry["recipe"]),
-            seed,
-            archive=data[0],
-            manifest=data[1],
-            start=Path(entry["start"]),
-            model_file=model,
-            history_file=folder / "history.csv",
-            code=entry["code"],
-            loading=loading,
-        )
-        chosen = ExtractParams.model_validate(made["extract"][name]["params"])
-        extract(model, *data, chosen, features, workers=loading.workers)
-        evaluate(
-            features,
-            EvaluateParams.model_validate(made["evaluate"][name]["params"]),
-            out_metrics=folder / "metrics.json",
-            out_cmc=folder / "cmc.csv",
-            out_queries=folder / "queries.csv",
-            out_ranking=folder / "ranking.npz",
-        )
-        return queries.parse((folder / "queries.csv").read_bytes(), folder)
+    model, features = folder / "model.safetensors", folder / "features.safetensors"
+    train(
+        f"{name} seed {seed}",
+        entry["network"],
+        Recipe.model_validate(entry["recipe"]),
+        seed,
+        archive=data[0],
+        manifest=data[1],
+        start=Path(entry["start"]),
+        model_file=model,
+        history_file=folder / "history.csv",
+        code=entry["code"],
+        loading=loading,
+    )
+    chosen = ExtractParams.model_validate(made["extract"][name]["params"])
+    extract(model, *data, chosen, features, workers=loading.workers)
+    evaluate(
+        features,
+        EvaluateParams.model_validate(made["evaluate"][name]["params"]),
+        out_metrics=folder / "metrics.json",
+        out_cmc=folder / "cmc.csv",
+        out_queries=folder / "queries.csv",
+        out_ranking=folder / "ranking.npz",
+    )
+    return queries.parse((folder / "queries.csv").read_bytes(), folder)
