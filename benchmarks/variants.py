@@ -38,9 +38,11 @@ _BETWEEN = re.compile(r",(?=[a-z]+\.)")
 
 
 def main(words: list[str]) -> None:
-    settle()
     options = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--"))
     run, *changes = [word for word in words if not word.startswith("--")]
+    if unknown := options.keys() - {"seeds"}:
+        sys.exit(f"there is no option --{min(unknown)}")
+    settle()
     seeds = numbers(options.get("seeds", "0-4"))
     made, first = plan(), None
     for text in changes or ["-"]:
@@ -57,6 +59,8 @@ def changed(made: Mapping[str, Any], run: str, text: str) -> dict[str, Any]:
         path, value = setting.split("=", 1)
         *parents, last = path.split(".")
         section = found["train"][run]
+        if parents[:1] not in (["network"], ["recipe"]):
+            sys.exit(f"neither network.KEY=VALUE nor recipe.KEY=VALUE: {setting}")
         for name in parents:
             section = section.setdefault(name, {})
         section[last] = _VALUE.validate_python(value)

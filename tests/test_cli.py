@@ -119,8 +119,9 @@ def test_compare_refuses_other_queries_and_missing_runs(folder: Path) -> None:
     ranked(folder / "runs/b/ranking.npz", np.full(6, 0.5))
     different = runner.invoke(app, ["compare", "a", "b"])
     assert isinstance(different.exception, UserError)
-    missing = runner.invoke(app, ["compare", "a", "none"])
+    missing = runner.invoke(app, ["compare", "a", "market1501-our"])
     assert isinstance(missing.exception, UserError)
+    assert "did you mean 'market1501-ours'" in str(missing.exception)
 
 
 def test_an_unknown_profile_is_a_parameter_error() -> None:

@@ -109,7 +109,7 @@ def test_seeds_that_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the command trains them, once it has asked DVC what is current."""
     made = plan()
     with first_operation(monkeypatch) as found:
-        training._scores(RUN, 1, made)
+        training._scored(RUN, 1, made)
     assert found[0] == SET
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from reidpipe.formats import lock, queries, ranking
+from reidpipe.formats import lock, queries, ranking, runs
 from reidpipe.formats.queries import Queries
+from reidpipe.formats.runs import known_run
 from reidpipe.runtime import git
 
 
@@ -13,13 +14,15 @@ def scores(name: str) -> Queries:
     They are in git; of commits from before they were, the ranking may still be in the cache.
 
     Raises:
-        UserError: neither is there.
+        UserError: neither is there, or there is no such run.
     """
     revision, named, run = name.rpartition(":")
     table, ranked = queries.FOLDER / f"{run}.csv", f"runs/{run}/ranking.npz"
     if not named:
         if table.exists():
             return queries.parse(table.read_bytes(), table)
+        if not Path(ranked).exists():
+            known_run(run, list(runs.load().runs))
         return ranking.read(Path(ranked)).queries
     path, commit = table.as_posix(), git.resolve(revision)
     if git.has(commit, path):

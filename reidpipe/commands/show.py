@@ -2,27 +2,38 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reidpipe.errors import UserError, nearest
+from reidpipe.formats import lock
 from reidpipe.formats import plan as plan_file
 from reidpipe.plan.resolve import plan
 from reidpipe.reporting.reading import published
 from reidpipe.reporting.reading.experiment import Experiment, experiment
-from reidpipe.reporting.reading.results import Scores, load_scores
+from reidpipe.reporting.reading.published import PublishedTable
+from reidpipe.reporting.reading.results import load_scores
 from reidpipe.reporting.science.paired import Pairs
-from reidpipe.reporting.science.tables import Table, build_tables
+from reidpipe.reporting.science.tables import Table, build_table, rows_of, sources
 
 
 def build(name: str, root: Path = Path()) -> Table:
     """The table `name` (table1, table2, ...) of the repository `root`.
 
-    It needs no run but those that it can show: in the midst of `dvc repro`, or in a fresh clone.
+    It shows what dvc.lock says was made with plan.json, in the midst of `dvc repro` or in a fresh
+    clone; every other row is not evaluated.
 
     Raises:
         UserError: there is no such table, or a file cannot be read.
     """
-    made = experiment(plan_file.entry("report", path=root / plan_file.PLAN_FILE))
-    return _built(name, root, made, load_scores(made.runs, root, made.params.seed))
+    content = plan_file.written(root / plan_file.PLAN_FILE)
+    made = experiment(content["report"])
+    source = _source(name, root, made)
+    stages = lock.stages(root=root)
+    runs = [row.run for row in rows_of(source, made.runs) if row.run in made.runs]
+    current = [run for run in runs if run and _is_current(run, root, content, stages)]
+    results = load_scores(current, root, made.params.seed)
+    pairs = Pairs(results, made.params.active.evaluate.bootstrap)
+    return build_table(source, made.runs, results, made.params, pairs)
 
 
 def list_targets(name: str, root: Path = Path()) -> list[str]:
@@ -33,19 +44,24 @@ def list_targets(name: str, root: Path = Path()) -> list[str]:
     """
     # Of the parameters as they are now: plan.json may be older.
     made = experiment(plan(root)["report"])
-    rows = _built(name, root, made, {}).rows
+    rows = rows_of(_source(name, root, made), made.runs)
     return [f"evaluate@{row.run}" for row in rows if row.run in made.runs]
 
 
-def _built(name: str, root: Path, made: Experiment, results: Mapping[str, Scores]) -> Table:
-    pairs = Pairs(results, made.params.active.evaluate.bootstrap)
+def _source(name: str, root: Path, made: Experiment) -> PublishedTable:
     printed = published.load(root / "reports/published.yaml")
-    tables = {one.id: one for one in build_tables(printed, made.runs, results, made.params, pairs)}
-    if name not in tables:
+    found = {source.id: source for source in sources(printed, made.runs)}
+    if name not in found:
         raise UserError(
             "there is no such table",
-            expected=" or ".join(tables),
+            expected=" or ".join(found),
             found=name,
-            fix=nearest(name, tables),
+            fix=nearest(name, found),
         )
-    return tables[name]
+    return found[name]
+
+
+def _is_current(run: str, root: Path, made: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
+    metrics = root / f"reports/metrics/{run}.json"
+    own = {stage: made[stage][run] for stage in ("train", "extract", "evaluate")}
+    return lock.made(run, own, stages, metrics.read_bytes() if metrics.exists() else None)

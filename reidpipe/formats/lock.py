@@ -1,11 +1,13 @@
 """dvc.lock, of the workspace or of another revision, and the outputs that it names."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reidpipe.errors import UserError
 from reidpipe.formats import yaml
+from reidpipe.formats.plan import PLAN_FILE
 from reidpipe.runtime.dvc import dvc
 from reidpipe.runtime.git import show
 
@@ -29,6 +31,27 @@ def stages(revision: str = "", root: Path = Path()) -> dict[str, Any]:
             "the lock cannot be read", where=where, found=error, fix="dvc repro writes it"
         ) from None
     return found
+
+
+def made(
+    run: str, plan: Mapping[str, Any], stages: Mapping[str, Any], metrics: bytes | None
+) -> bool:
+    """Whether `metrics`, the file of a run, was made with these entries of the plan, by stage.
+
+    The lock says so: each stage had the plan's values, and read what the stage before it wrote.
+    """
+    own = {stage: stages.get(f"{stage}@{run}", {}) for stage in plan}
+    if metrics is None or any(
+        part.get("params", {}).get(PLAN_FILE.name, {}).get(f"{stage}.{run}") != plan[stage]
+        for stage, part in own.items()
+    ):
+        return False
+    written = {out["path"]: out.get("md5") for part in own.values() for out in part["outs"]}
+    read = {dep["path"]: dep.get("md5") for part in own.values() for dep in part.get("deps", [])}
+    if any(written[path] != md5 for path, md5 in read.items() if path in written):
+        return False
+    found = hashlib.md5(metrics, usedforsecurity=False).hexdigest()
+    return bool(written[f"reports/metrics/{run}.json"] == found)
 
 
 def networks(of: Mapping[str, Any]) -> dict[str, str]:

@@ -1,17 +1,18 @@
 """What the queries of a run scored over trainings with several seeds: `reports/seeds/RUN.csv`.
 
-    # {"profile": "embedded", "trained": "4f0c..."}
+    # {"profile": "embedded", "trained": "4f0c...", "endings": {"0": [80, 98.1, 3.2], ...}}
     query,ap_0,inp_0,first_0,ap_1,...
 
 The first line says what they were trained with: the profile, and a hash of everything else that
-decides a result, the seed aside.
+decides a result, the seed aside. And how each training ended: epochs, training accuracy of the last
+one, and what the last third at the full rate still brought (reporting/science/ending.py).
 """
 
 import csv
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ class Seeds:
     """Hash of what decides the results besides the seed."""
     by_seed: Mapping[int, Queries]
     """All with the same queries, by ascending seed."""
+    endings: Mapping[int, tuple[int, float, float]] = field(default_factory=dict)
+    """Epochs, accuracy and fall in percent, by seed; tables from before they were have none."""
 
     def matrix(self) -> Floats:
         """Seeds x queries x METRICS, in percent."""
@@ -42,7 +45,8 @@ class Seeds:
 
 def write(path: Path, seeds: Seeds) -> None:
     """Write a line per query, three columns per seed."""
-    about = {"profile": seeds.profile, "trained": seeds.trained}
+    ends = {str(seed): list(end) for seed, end in sorted(seeds.endings.items())}
+    about = {"profile": seeds.profile, "trained": seeds.trained, "endings": ends}
     header, columns = ["query"], [[str(row) for row in _query(seeds).tolist()]]
     for seed, queries in sorted(seeds.by_seed.items()):
         header += [f"{name}_{seed}" for name in SCORES]
@@ -70,8 +74,12 @@ def parse(content: bytes, where: object) -> Seeds:
         found = [int(match[1]) for name in header if (match := _SEED.match(name))]
         columns = table(text, ["query", *(f"{n}_{seed}" for seed in found for n in SCORES)])
         by_seed = {seed: of_columns(columns, f"_{seed}") for seed in sorted(found)}
-        return Seeds(str(about["profile"]), str(about["trained"]), by_seed)
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        ends = {
+            int(seed): (int(epochs), float(accuracy), float(fall))
+            for seed, (epochs, accuracy, fall) in about.get("endings", {}).items()
+        }
+        return Seeds(str(about["profile"]), str(about["trained"]), by_seed, ends)
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise UserError(
             "not a table of seeds",
             where=where,

@@ -7,13 +7,14 @@ one run are hard for the other.
 
 Where runs were trained with several seeds, seeds and queries are both resampled: what another
 training and what other queries would have given. Five seeds resampled scatter less than five new
-ones would, so their part is stretched to that of Student's t: the expanded percentile interval of
-Hesterberg, https://arxiv.org/abs/1411.5279, section 4.2.
+ones would, so the deviations of their means are stretched to Student's quantile, in the spirit of
+Hesterberg's expanded percentile interval, https://arxiv.org/abs/1411.5279 (his levels move, not the
+deviations).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class Difference:
     low: float
     """Bounds of B - A in percentage points."""
     high: float
+    seeds: int = 1
+    """Trainings of each that it stands on."""
 
     @property
     def points(self) -> float:
@@ -76,7 +79,8 @@ def paired_by_seed(
     low, high = interval(after - before, **bootstrap)
     means = (part.mean(axis=1).mean(axis=0) for part in (before, after))
     columns = zip(*(part.tolist() for part in (*means, low, high)), strict=True)
-    return dict(zip(METRICS, (Difference(*column) for column in columns), strict=True))
+    found = (Difference(*column) for column in columns)
+    return {name: replace(d, seeds=len(a)) for name, d in zip(METRICS, found, strict=True)}
 
 
 def _check_queries(a: Queries, b: Queries) -> None:
@@ -106,25 +110,24 @@ def interval(
     """
     found = means(values, samples, seed)
     if values.ndim > _QUERIES_BY_METRICS:
-        found = _over_seeds(found, confidence, seed)
+        by_seed = values.mean(axis=-2)
+        found = found.mean(axis=1) + _of_seeds(by_seed, samples, confidence, seed)
     tail = 50 * (1 - confidence)
     low, high = np.percentile(found, [tail, 100 - tail], axis=0)
     return low, high
 
 
-def _over_seeds(found: Floats, confidence: float, seed: int) -> Floats:
-    """Means (samples x metrics) over resampled seeds of `found` (samples x seeds x metrics)."""
-    samples, count = found.shape[:2]
-    middle: Floats = found.mean(axis=1)
+def _of_seeds(by_seed: Floats, samples: int, confidence: float, seed: int) -> Floats:
+    """How far means (seeds x metrics) of other trainings would lie off: samples x metrics."""
+    count = len(by_seed)
     if count == 1:
-        return middle
-    chosen = stream(seed, "bootstrap", "seeds").integers(count, size=(samples, count, 1))
-    drawn = np.take_along_axis(found, chosen, axis=1).mean(axis=1)
+        return np.zeros((samples, by_seed.shape[1]))
+    chosen = stream(seed, "bootstrap", "seeds").integers(count, size=(samples, count))
     # From what the normal and n resampled seeds give to what Student's t and n new ones would.
     upper = (1 + confidence) / 2
     stretch = stdtrit(count - 1, upper) / ndtri(upper) * math.sqrt(count / (count - 1))
-    stretched: Floats = middle + stretch * (drawn - middle)
-    return stretched
+    off: Floats = stretch * (by_seed[chosen].mean(axis=1) - by_seed.mean(axis=0))
+    return off
 
 
 def means(values: Floats, samples: int, seed: int) -> Floats:

@@ -105,7 +105,7 @@ def comma_separated(table: Table) -> str:
     """One line per row with every value in a column of its own; empty where there is none."""
     ends = ("paper", "rebuilt", "low", "high", "std", "seeds", "difference")
     names = [f"{column}_{end}" for column in table.columns for end in ends]
-    tail = ["mAP_vs_baseline", "mAP_vs_baseline_low", "mAP_vs_baseline_high"]
+    tail = [f"mAP_vs_baseline{end}" for end in ("", "_low", "_high", "_seeds")]
     header = ["table", "profile", "method", "run", "status", "trained_to_the_end", *names]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -115,7 +115,7 @@ def comma_separated(table: Table) -> str:
 
 
 def _flat(row: Row, table: Table) -> list[object]:
-    trained = "" if row.ending is None else str(row.ending.reached).lower()
+    trained = str(not row.undertrained).lower() if row.endings else ""
     flat: list[object] = [table.id, table.profile, row.method, row.run, row.status, trained]
     for column in table.columns:
         cell = row.cells[column]
@@ -123,7 +123,7 @@ def _flat(row: Row, table: Table) -> list[object]:
         flat += [cell.std, cell.seeds, cell.difference]
     if table.baseline:
         d = row.versus_baseline
-        flat += [f"{v:.2f}" for v in (d.points, d.low, d.high)] if d else [None] * 3
+        flat += [*(f"{v:.2f}" for v in (d.points, d.low, d.high)), d.seeds] if d else [None] * 4
     return flat
 
 

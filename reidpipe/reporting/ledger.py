@@ -60,7 +60,7 @@ def write_claims(checks: Sequence[Check], published: Published, warning: str, fo
     """`claims.md` for readers; `claims.csv` with one line per comparison."""
     write_text(folder / "claims.md", claims_markdown(checks, published, warning))
     header = ["id", "claim_published", "claim_rebuilt", "table", "column", "higher", "lower"]
-    tail = ["published_points", "published_verdict", "points", "low", "high", "verdict"]
+    tail = ["published_points", "published_verdict", "points", "low", "high", "seeds", "verdict"]
     write_csv(folder / "claims.csv", header + tail, [row for c in checks for row in _lines(c)])
 
 
@@ -71,9 +71,15 @@ def _lines(check: Check) -> list[list[object]]:
             *(part.table, part.column, part.higher, part.lower),
             *(part.published, part.published_verdict),
             *(
-                [f"{v:.2f}" for v in (part.rebuilt.points, part.rebuilt.low, part.rebuilt.high)]
+                [
+                    *(
+                        f"{v:.2f}"
+                        for v in (part.rebuilt.points, part.rebuilt.low, part.rebuilt.high)
+                    ),
+                    part.rebuilt.seeds,
+                ]
                 if part.rebuilt
-                else ["", "", ""]
+                else [""] * 4
             ),
             part.rebuilt_verdict,
         ]
@@ -95,12 +101,13 @@ def write_complexity(table: Table, costs: Costs, folder: Path) -> None:
     write_csv(folder / "complexity.csv", names, exact)
 
 
-def write_endings(endings: Mapping[str, Ending], folder: Path) -> None:
-    """`training.csv`: how the training of each run ended."""
-    header = ["run", "epochs", "accuracy", "fall", "trained_to_the_end"]
+def write_endings(endings: Mapping[str, Mapping[int, Ending]], folder: Path) -> None:
+    """`training.csv`: how each training of each run ended."""
+    header = ["run", "seed", "epochs", "accuracy", "fall", "trained_to_the_end"]
     rows = [
-        [run, end.epochs, f"{end.accuracy:.2f}", f"{end.fall:.2f}", str(end.reached).lower()]
-        for run, end in endings.items()
+        [run, seed, end.epochs, f"{end.accuracy:.2f}", f"{end.fall:.2f}", str(end.reached).lower()]
+        for run, ends in endings.items()
+        for seed, end in ends.items()
     ]
     write_csv(folder / "training.csv", header, rows)
 

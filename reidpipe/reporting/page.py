@@ -41,7 +41,7 @@ class Content:
     pictures: Illustrations
     provenance: dict[str, str]
     seeds: Sequence[SeedTable] = ()
-    endings: Mapping[str, Ending] = field(default_factory=dict)
+    endings: Mapping[str, Mapping[int, Ending]] = field(default_factory=dict)
 
 
 def write_page(content: Content, path: Path) -> None:
@@ -75,11 +75,15 @@ def page(content: Content) -> str:
         warning=warning(content.params),
         setup=setup(content.params),
         training=summary(content.endings),
-        judged=min(
-            (row.cells["mAP"].seeds or 0 for row in content.tables[0].rebuilt.values()), default=0
-        ),
+        judged=_judged(content.tables[0]),
         counting=COUNTING,
         reading=f"{READING} {SIZES}",
         reading_seeds=seeds.READING,
         outdated=seeds.OUTDATED,
     )
+
+
+def _judged(table: Table) -> int:
+    """Seeds that every difference of a table stands on."""
+    found = [row.versus_baseline.seeds for row in table.rows if row.versus_baseline]
+    return min(found, default=1)

@@ -16,7 +16,7 @@ from reidpipe.reporting.reading.provenance import provenance
 from reidpipe.reporting.reading.results import load_results
 from reidpipe.reporting.science.claims import check_claims
 from reidpipe.reporting.science.costs import variant_costs
-from reidpipe.reporting.science.ending import ending, summary
+from reidpipe.reporting.science.ending import summary
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.seeds import seed_tables, write_seeds
 from reidpipe.reporting.science.tables import Table, build_tables, warning
@@ -38,7 +38,7 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     prepare("cpu", settings.threads, settings.instructions)
     printed = published.load(root / "reports/published.yaml")
     results = load_results(runs, root, params.seed)
-    endings = {run: ending(result.history) for run, result in results.items()}
+    endings = {run: result.endings for run, result in results.items()}
     pairs = Pairs(results, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
     checks = check_claims(printed, tables, pairs)

@@ -69,7 +69,7 @@ def test_the_embedded_profile_needs_nothing() -> None:
     assert found["market1501"].startswith("ok synthetic: train ")
     assert found["weights"] == "ok trained in the weights stage"
     assert all(text.startswith("ok") for text in found.values())
-    assert found["market1501-ours"] == "ok about 40 s, 1.0 GiB"
+    assert found["market1501-ours"] == "ok about 3 min, 1.0 GiB"
     assert {"python", "torch", "device", "memory", "disk", "all"} <= set(found)
 
 
@@ -178,7 +178,7 @@ def test_a_device_that_is_not_there_is_named_and_no_run_is_measured() -> None:
 @pytest.mark.usefixtures("quick")
 def test_what_does_not_fit_into_the_memory_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "memory", lambda _: 1 << 29)
-    assert examined("embedded", 1)["market1501-ours"].startswith("NO about 40 s, 1.0 GiB ->")
+    assert examined("embedded", 1)["market1501-ours"].startswith("NO about 3 min, 1.0 GiB ->")
 
 
 def test_a_gpu_that_a_step_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

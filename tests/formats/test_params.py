@@ -44,7 +44,7 @@ def committed_with(line: str, other: str, tmp_path: Path) -> Path:
 
 
 def test_1e_4_is_a_number_though_yaml_1_1_reads_a_string(tmp_path: Path) -> None:
-    path = committed_with("    lr: 3.0e-3", "    lr: 1e-4", tmp_path)
+    path = committed_with("    lr: 6.0e-3", "    lr: 1e-4", tmp_path)
     assert yaml.safe_load(path.read_text())["embedded"]["train"]["lr"] == "1e-4"
     assert load(path).active.train.lr == 1e-4
 
@@ -65,7 +65,7 @@ def test_a_whole_number_is_nothing_else(value: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["true", "'0.1'", "-1", "0", ".inf", ".nan", "1e400", "[]", "x"])
 def test_a_learning_rate_is_a_finite_number_above_0(value: str, tmp_path: Path) -> None:
-    path = committed_with("    lr: 3.0e-3", f"    lr: {value}", tmp_path)
+    path = committed_with("    lr: 6.0e-3", f"    lr: {value}", tmp_path)
     with pytest.raises(UserError, match=r"embedded.train.lr: wrong value"):
         load(path)
 

@@ -71,9 +71,10 @@ def test_what_are_no_scores_is_named(kind: str) -> None:
 def test_seeds_survive_their_file(tmp_path: Path) -> None:
     by_seed = {10: made([(0.5, 0.2, 1), (1.0, 0.1, 2)]), 2: made([(0.25, 0.5, 3), (0.0, 0.0, 9)])}
     path = tmp_path / "run.csv"
-    seeds.write(path, Seeds("embedded", "abc", by_seed))
+    seeds.write(path, Seeds("embedded", "abc", by_seed, {10: (80, 98.5, 3.25), 2: (80, 96.0, 2.0)}))
+    ends = '"endings": {"2": [80, 96.0, 2.0], "10": [80, 98.5, 3.25]}'
     assert path.read_text().splitlines()[:3] == [
-        '# {"profile": "embedded", "trained": "abc"}',
+        f'# {{"profile": "embedded", "trained": "abc", {ends}}}',
         "query,ap_2,inp_2,first_2,ap_10,inp_10,first_10",
         "0,0.250000,0.500000,3,0.500000,0.200000,1",
     ]
@@ -81,7 +82,13 @@ def test_seeds_survive_their_file(tmp_path: Path) -> None:
     assert (found.profile, found.trained, list(found.by_seed)) == ("embedded", "abc", [2, 10])
     np.testing.assert_array_equal(found.by_seed[10].first_match, [1, 2])
     assert found.matrix().shape == (2, 2, len(METRICS))
+    assert found.endings == {2: (80, 96.0, 2.0), 10: (80, 98.5, 3.25)}
     assert seeds.is_table(path.read_bytes())
+
+
+def test_seeds_from_before_there_were_endings_are_read(tmp_path: Path) -> None:
+    text = '# {"profile": "a", "trained": "b"}\nquery,ap_0,inp_0,first_0\n0,0.5,0.5,1\n'
+    assert seeds.parse(text.encode(), "there.csv").endings == {}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,9 @@ def test_seeds_survive_their_file(tmp_path: Path) -> None:
         '# {"profile": "a", "trained": "b"}\nquery,ap_0\n0,0.5\n',
         '# {"profile": "a", "trained": "b"}\nquery,ap_0,inp_0,first_0\n0,2,0.5,1\n',
         "# no JSON\nquery,ap_0,inp_0,first_0\n0,0.5,0.5,1\n",
+        '# {"profile": "a", "trained": "b", "endings": [1]}\nquery,ap_0,inp_0,first_0\n0,1,1,1\n',
+        '# {"profile": "a", "trained": "b", "endings": {"0": [1]}}\n'
+        "query,ap_0,inp_0,first_0\n0,1,1,1\n",
     ],
 )
 def test_what_is_no_table_of_seeds_is_named(tmp_path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """Whether a training came to its end: by the last accuracy and by what its loss still fell."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ def history(losses: list[float], accuracy: float = 99.0, lower: int = 3) -> dict
 
 
 def test_by_hand() -> None:
-    """Thirds of 9 epochs have the means 6, 3 and 2; the loss fell from 8 to 2 in all."""
+    """Thirds of 9 epochs; the last two have the means 3 and 2, and the loss began at 8."""
     found = ending(history([8, 5, 5, 4, 3, 2, 2, 2, 2]))
     assert found.fall == 100 * (3 - 2) / (8 - 2)
     assert found.epochs == 12
@@ -42,14 +43,27 @@ def test_neither_the_scale_nor_the_floor_of_a_loss_matters(scale: float, floor: 
     assert abs(plain - moved) < 1e-6
 
 
-def test_warming_up_is_not_the_full_rate() -> None:
-    plain = history([4, 2, 1.5, 1, 1, 1, 1, 1, 1])
+@pytest.mark.parametrize("loss", [4.0, 400.0])
+def test_what_the_warm_up_brought_does_not_count(loss: float) -> None:
+    plain = history([4, 2, 1.5, 1, 1, 1, 1, 0.9, 0.9])
     warm = {
-        "lr": [1e-4, *plain["lr"]],
-        "loss": [4, *plain["loss"]],
+        "lr": [9e-4, *plain["lr"]],
+        "loss": [loss, *plain["loss"]],
         "accuracy": [1, *plain["accuracy"]],
     }
     assert ending(warm).fall == ending(plain).fall
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5, 0.9])
+def test_a_lower_rate_is_not_the_full_one(factor: float) -> None:
+    """However little it falls by, a settled loss below it proves nothing."""
+    falling = [10 - 0.6 * epoch for epoch in range(10)]
+    curve = {
+        "lr": [1.0] * 10 + [factor] * 30,
+        "loss": [*falling, *[1.0] * 30],
+        "accuracy": [99.0] * 40,
+    }
+    assert not ending(curve).reached
 
 
 def test_too_short_or_rising_is_no_end() -> None:
@@ -60,9 +74,12 @@ def test_too_short_or_rising_is_no_end() -> None:
 
 def test_the_sentence_names_those_that_are_not_at_their_end() -> None:
     good, early = Ending(20, 97.5, 1.0), Ending(30, 80.25, 9.0)
-    assert "all of them to the end" in summary({"a": good, "b": good})
-    text = summary({"a": good, "b": early})
-    assert "20 to 30 epochs" in text
-    assert "at least 80.2%" in text
-    assert "all but b (training accuracy 80.2%, last fall 9.0%) to the end" in text
+    text = summary({"a": {0: good}, "b": {0: good, 1: good}})
+    assert text.startswith("3 trainings of 20 epochs, all to the end")
+    assert "the lowest: 97.5%" in text
+    assert "the highest: 1.0%" in text
+    text = summary({"a": {0: good}, "b": {0: good, 4: early}})
+    assert "3 trainings of 20 to 30 epochs; not to the end" in text
+    assert text.endswith("b with seed 4 (training accuracy 80.2%, last fall 9.0%).")
+    assert summary({"a": {0: good}}).startswith("1 training of 20 epochs")
     assert summary({}) == "Nothing was trained."

@@ -1,6 +1,5 @@
 """Experiments of a commit, or of all, and the commits themselves, as `dvc exp show` lists them."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -74,25 +73,9 @@ def _runs(entry: Mapping[str, Any], made: Made) -> Iterator[Experiment]:
 
 
 def made(revision: str, run: str, plan: Mapping[str, Any]) -> bool:
-    """Whether the metrics of `run` in `revision` were made with these entries of its plan.
-
-    Its lock says so: each stage has the plan's values, and read what the stage before it wrote.
-    """
-    stages = _stages(revision)
-    own = {stage: stages.get(f"{stage}@{run}", {}) for stage in plan}
-    if any(
-        part.get("params", {}).get(PLAN_FILE.name, {}).get(f"{stage}.{run}") != plan[stage]
-        for stage, part in own.items()
-    ):
-        return False
-    written = {out["path"]: out.get("md5") for part in own.values() for out in part["outs"]}
-    read = {dep["path"]: dep.get("md5") for part in own.values() for dep in part.get("deps", [])}
-    if any(written[path] != md5 for path, md5 in read.items() if path in written):
-        return False
-    metrics = (_RESULTS / f"{run}.json").as_posix()
-    content = git.show(revision, metrics)
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    return bool(written[metrics] == found)
+    """Whether the metrics of `run` in `revision` were made with these entries of its plan."""
+    metrics = git.show(revision, (_RESULTS / f"{run}.json").as_posix())
+    return lock.made(run, plan, _stages(revision), metrics)
 
 
 @cache

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,13 @@ from reidpipe.formats.settings.evaluation import EvaluateParams
 from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.plan.resolve import plan
+from reidpipe.reporting.reading.histories import read_history
+from reidpipe.reporting.science.ending import ending
 from reidpipe.runtime.dvc import dvc_json
 from reidpipe.runtime.settings import Loading
 
+End = tuple[int, float, float]
+"""Epochs, accuracy and fall, as formats/seeds.py keeps them."""
 STAGES = ("train", "extract", "evaluate")
 MOST = 1000
 _PARTS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
@@ -68,13 +73,15 @@ def train_missing(names: Sequence[str], wanted: Sequence[int]) -> Iterator[Path]
     _check_current(chosen, made)
     stages = lock.stages()
     for name in chosen:
-        path, trained = seeds.FOLDER / f"{name}.csv", trained_with(name, made, stages)
-        known = _known(path, profile, trained)
-        for seed in wanted:
-            if seed not in known:
-                known[seed] = _scores(name, seed, made)
-                _check_queries(name, known)
-                seeds.write(path, Seeds(profile, trained, known))
+        path = seeds.FOLDER / f"{name}.csv"
+        table = _known(path, profile, trained_with(name, made, stages))
+        # The plan's own seed costs nothing, and by it the report knows whose table this is.
+        for seed in sorted({*wanted, made["train"][name]["seed"]} - table.endings.keys()):
+            scored, end = _scored(name, seed, made)
+            by_seed = {**table.by_seed, seed: scored}
+            _check_queries(name, by_seed)
+            table = replace(table, by_seed=by_seed, endings={**table.endings, seed: end})
+            seeds.write(path, table)
         yield path
 
 
@@ -100,15 +107,16 @@ def trained_with(run: str, made: Mapping[str, Any], stages: Mapping[str, Any]) -
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _known(path: Path, profile: str, trained: str) -> dict[int, Queries]:
-    """What the table has by seed; nothing where it is of other trainings."""
-    if not path.exists():
-        return {}
-    found = seeds.read(path)
-    if (found.profile, found.trained) == (profile, trained):
-        return dict(found.by_seed)
-    print(f"{path}: trained with other code, data or parameters, begun anew", file=sys.stderr)  # noqa: T201
-    return {}
+def _known(path: Path, profile: str, trained: str) -> Seeds:
+    """The table; an empty one where it is of other trainings."""
+    if path.exists():
+        found = seeds.read(path)
+        if (found.profile, found.trained) == (profile, trained):
+            return found
+        print(  # noqa: T201
+            f"{path}: trained with other code, data or parameters, begun anew", file=sys.stderr
+        )
+    return Seeds(profile, trained, {}, {})
 
 
 def _check_current(runs: Collection[str], made: Mapping[str, Any]) -> None:
@@ -133,12 +141,17 @@ def _check_queries(run: str, by_seed: Mapping[int, Queries]) -> None:
         raise UserError(f"the seeds of {run} have different queries", fix="dvc repro; try again")
 
 
-def _scores(name: str, seed: int, made: Mapping[str, Any]) -> Queries:
-    """What the queries score with `seed`; with the plan's own, the workspace has it."""
-    if seed == made["train"][name]["seed"]:
-        return scores(name)
+def _scored(name: str, seed: int, made: Mapping[str, Any]) -> tuple[Queries, End]:
+    """What the queries score with `seed`, and how its training ended."""
+    if seed == made["train"][name]["seed"]:  # the workspace has it
+        return scores(name), _end(Path("runs", name))
     with tempfile.TemporaryDirectory() as folder:
-        return trained(name, seed, made, Path(folder))
+        return trained(name, seed, made, Path(folder)), _end(Path(folder))
+
+
+def _end(folder: Path) -> End:
+    found = ending(read_history(folder / "history.csv"))
+    return found.epochs, round(found.accuracy, 2), round(found.fall, 2)
 
 
 def trained(name: str, seed: int, made: Mapping[str, Any], folder: Path) -> Queries:

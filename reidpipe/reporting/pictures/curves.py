@@ -50,7 +50,7 @@ def cmc_curves(table: Table, results: Mapping[str, Result]) -> Drawing:
         axes.set(xlabel="rank", ylabel="queries matched (%)", xlim=(1, RANKS))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="lower right", ncols=2)
-        spoken = [f"{row.method} {row.cells['rank1'].rebuilt}" for row in rows.values()]
+        spoken = [f"{row.method} {results[run].cmc[0]:.2f}" for run, row in rows.items()]
         return drawing(
             "cmc",
             figure,

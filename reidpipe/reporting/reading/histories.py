@@ -19,7 +19,7 @@ def read_history(path: Path) -> History:
         with path.open(newline="", encoding="utf-8") as file:
             first, *others = csv.DictReader(file)
         return {name: [float(row[name]) for row in (first, *others)] for name in COLUMNS}
-    except (FileNotFoundError, KeyError, ValueError) as error:
+    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             "a training history cannot be read",
             where=path,

@@ -164,9 +164,20 @@ def rebuilt_detail(check: Check) -> str:
     """The paired differences behind the verdict on the rebuilt numbers, the worst of them."""
     if len(check.comparisons) == 1:
         part = check.comparisons[0]
-        return f"{_interval(part.rebuilt)} in {LABELS[part.column]}" if part.rebuilt else ""
+        if part.rebuilt is None:
+            return ""
+        return f"{_interval(part.rebuilt)} in {LABELS[part.column]}{_over([part])}"
     shown, _ = failures(check)
-    return "; ".join([_tally(part.rebuilt_verdict for part in check.comparisons), *shown])
+    tally = _tally(part.rebuilt_verdict for part in check.comparisons)
+    return "; ".join([f"{tally}{_over(check.comparisons)}", *shown])
+
+
+def _over(comparisons: Iterable[Comparison]) -> str:
+    """How many trainings of each side the differences stand on."""
+    found = sorted({part.rebuilt.seeds for part in comparisons if part.rebuilt})
+    if not found or found == [1]:
+        return ""
+    return f", over {' to '.join(map(str, dict.fromkeys((found[0], found[-1]))))} seeds"
 
 
 def failures(check: Check) -> tuple[list[str], list[str]]:
@@ -179,7 +190,11 @@ def failures(check: Check) -> tuple[list[str], list[str]]:
 
 def _tally(verdicts: Iterable[Verdict]) -> str:
     counts = Counter(verdicts)
-    found = [f"{counts[verdict]} {PLURAL[verdict]}" for verdict in PLURAL if counts[verdict]]
+    found = [
+        f"{counts[verdict]} {verdict if counts[verdict] == 1 else PLURAL[verdict]}"
+        for verdict in PLURAL
+        if counts[verdict]
+    ]
     return f"{counts.total()} comparisons: {', '.join(found)}"
 
 

@@ -1,5 +1,6 @@
 """Whether a run was trained to its end: by its own training curve, never by a test metric."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -7,7 +8,7 @@ from statistics import mean
 ACCURACY = 95.0
 """Percent of the last epoch's training images that the classifier must name."""
 FALL = 5.0
-"""Percent of the whole fall of the loss that the last third at the full rate may still bring."""
+"""Percent of the fall of the loss at the full rate that its last third may still bring."""
 _THIRDS = 3
 
 
@@ -20,10 +21,11 @@ class Ending:
     accuracy: float
     """Training accuracy of the last epoch, in percent."""
     fall: float
-    """What the last third of the epochs at the full rate brought, in percent of the fall so far.
+    """What the last third of the epochs at the full rate brought, in percent of what they all did.
 
-    Mean loss of the third before less that of the last, over the loss of the first epoch less that
-    of the last third: neither a loss's scale (circle) nor its floor (label smoothing) matters.
+    Mean loss of the third before less that of the last, over the loss of the first of these epochs
+    less that of the last third: neither a loss's scale (circle) nor its floor (label smoothing)
+    matters, nor what the warm-up brought.
     """
 
     @property
@@ -38,29 +40,36 @@ def ending(history: Mapping[str, Sequence[float]]) -> Ending:
     """That of a run, from the columns lr, loss and accuracy of its history."""
     full = max(history["lr"])
     losses = [
-        loss for lr, loss in zip(history["lr"], history["loss"], strict=True) if lr >= full / 2
+        loss
+        for lr, loss in zip(history["lr"], history["loss"], strict=True)
+        if math.isclose(lr, full)
     ]
     third = len(losses) // _THIRDS
-    accuracy = history["accuracy"][-1]
+    epochs, accuracy = len(history["loss"]), history["accuracy"][-1]
     if third == 0:  # too short for a curve
-        return Ending(len(history["loss"]), accuracy, 100.0)
+        return Ending(epochs, accuracy, 100.0)
     before, last = mean(losses[-2 * third : -third]), mean(losses[-third:])
-    whole = history["loss"][0] - last
-    fall = 100 * (before - last) / whole if whole > 0 else 100.0
-    return Ending(len(history["loss"]), accuracy, fall)
+    whole = losses[0] - last
+    return Ending(epochs, accuracy, 100 * (before - last) / whole if whole > 0 else 100.0)
 
 
-def summary(endings: Mapping[str, Ending]) -> str:
-    """A sentence on how the runs were trained."""
-    if not endings:
+def summary(endings: Mapping[str, Mapping[int, Ending]]) -> str:
+    """A sentence on how the runs were trained, each with one seed or more."""
+    found = [(run, seed, end) for run, ends in endings.items() for seed, end in ends.items()]
+    if not found:
         return "Nothing was trained."
-    epochs = sorted({end.epochs for end in endings.values()})
+    epochs = sorted({end.epochs for *_, end in found})
     lengths = " to ".join(dict.fromkeys(str(length) for length in (epochs[0], epochs[-1])))
-    lowest = min(end.accuracy for end in endings.values())
-    early = [f"{run} ({end})" for run, end in endings.items() if not end.reached]
-    ended = f"all but {', '.join(early)}" if early else "all of them"
+    early = [f"{run} with seed {seed} ({end})" for run, seed, end in found if not end.reached]
+    trainings = "1 training" if len(found) == 1 else f"{len(found)} trainings"
+    rule = (
+        f"in the last epoch at least {ACCURACY:g}% of the training images are named, and the last "
+        f"third of the epochs at the full rate brought at most {FALL:g}% of what all of them did"
+    )
+    if early:
+        return f"{trainings} of {lengths} epochs; not to the end ({rule}): {', '.join(early)}."
+    lowest, highest = min(end.accuracy for *_, end in found), max(end.fall for *_, end in found)
     return (
-        f"{len(endings)} runs were trained for {lengths} epochs, to a training accuracy of at "
-        f"least {lowest:.1f}%; {ended} to the end: at least {ACCURACY:g}% in the last epoch, and "
-        f"at most {FALL:g}% of the loss's fall in the last third at the full rate."
+        f"{trainings} of {lengths} epochs, all to the end: {rule} (the lowest: {lowest:.1f}%, the "
+        f"highest: {highest:.1f}%)."
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reidpipe.metrics.bootstrap import Difference, paired_by_seed
-from reidpipe.reporting.reading.results import Scores
+from reidpipe.reporting.reading.results import LEAST_SEEDS, Scores
 
 
 class Pairs:
@@ -20,7 +20,7 @@ class Pairs:
     def seeds(self, run: str, other: str) -> list[int]:
         """The seeds that a difference of two runs stands on; none where it is of one training."""
         common = self._results[run].by_seed.keys() & self._results[other].by_seed.keys()
-        return sorted(common) if len(common) > 1 else []
+        return sorted(common) if len(common) >= LEAST_SEEDS else []
 
     def difference(self, run: str, other: str, metric: str) -> Difference:
         """Points that `run` is above `other` in `metric`.

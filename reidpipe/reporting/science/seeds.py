@@ -13,8 +13,7 @@ from reidpipe.reporting.formats import grid
 from reidpipe.reporting.reading.results import Result
 
 READING = (
-    "Mean and standard deviation (of a sample) over trainings that differ in their seed alone. The "
-    "intervals of the other tables are about which people were queried; this is about the training."
+    "Mean and standard deviation (of a sample) over experiments that differ in their seed alone."
 )
 OUTDATED = "These figures belong to other results than the tables: run `reidpipe seeds` again."
 

@@ -1,7 +1,7 @@
 """Tables 1-4: published beside rebuilt. What a row says here, `formats` writes down."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -57,12 +57,15 @@ class Row:
     cells: dict[str, Cell]
     versus_baseline: Difference | None = None
     """mAP against the table's baseline on the same queries (paired bootstrap)."""
-    ending: Ending | None = None
-    """How its training ended; None where nothing was trained."""
+    endings: Mapping[int, Ending] = field(default_factory=dict)
+    """How its trainings ended, by seed; empty where nothing was trained or no history is here."""
+    other_seeds: bool = False
+    """Whether reports/seeds has other trainings of it."""
 
     @property
     def undertrained(self) -> bool:
-        return self.ending is not None and not self.ending.reached
+        """Whether a training that the figures stand on was not at its end."""
+        return not all(end.reached for end in self.endings.values())
 
 
 @dataclass(frozen=True)
@@ -128,28 +131,39 @@ def build_tables(
 
     Runs on other data sets, or from another start, follow in tables of their own, from 5 on.
     """
+    found = sources(published, runs)
+    return [build_table(source, runs, results, params, pairs) for source in found]
+
+
+def sources(published: Published, runs: Mapping[str, Run]) -> list[PublishedTable]:
+    """What the paper prints of each table; those of its own have no rows."""
     others = unpublished(published.tables, ((run.dataset, run.pretrained) for run in runs.values()))
-    sources = (*published.tables, *others)
-    return [_table(table, runs, results, params, pairs) for table in sources]
+    return [*published.tables, *others]
 
 
-def _table(
-    source: PublishedTable,
-    runs: Mapping[str, Run],
-    results: Mapping[str, Scores],
-    params: Params,
-    pairs: Pairs,
-) -> Table:
+def rows_of(source: PublishedTable, runs: Mapping[str, Run]) -> list[PublishedRow]:
+    """The paper's rows, then the runs that it lacks."""
     extra = [
         PublishedRow.model_validate({"method": name, "run": name})
         for name, run in runs.items()
         if (run.dataset, run.pretrained) == (source.dataset, source.pretrained)
         and name not in {row.run for row in source.rows}
     ]
+    return [*source.rows, *extra]
+
+
+def build_table(
+    source: PublishedTable,
+    runs: Mapping[str, Run],
+    results: Mapping[str, Scores],
+    params: Params,
+    pairs: Pairs,
+) -> Table:
+    """One table; rows without a result say why."""
     baseline = source.row(source.baseline).run if source.baseline else None
     bootstrap = params.active.evaluate.bootstrap
     rows = []
-    for row in (*source.rows, *extra):
+    for row in rows_of(source, runs):
         result = results.get(row.run or "")
         rows.append(
             Row(
@@ -158,7 +172,8 @@ def _table(
                 status=_status(row, result, trained=row.run in runs),
                 cells=_cells(row, source.columns, result, bootstrap),
                 versus_baseline=_versus(row.run, baseline, results, pairs),
-                ending=result.ending if result else None,
+                endings=result.endings if result else {},
+                other_seeds=bool(result and result.other_seeds),
             )
         )
     caution = warning(params) if source.rows else ""  # else there is nothing to compare with
@@ -169,7 +184,13 @@ def _table(
         columns=source.columns,
         rows=tuple(rows),
         notes=tuple(
-            filter(None, (caution, _left_out(source, rows), _undertrained(rows), setup(params)))
+            filter(
+                None,
+                (
+                    *(caution, _left_out(source, rows), _undertrained(rows)),
+                    *(_other_seeds(rows), setup(params)),
+                ),
+            )
         ),
         profile=params.profile,
         baseline=source.baseline,
@@ -201,7 +222,7 @@ def _cells(
     """The figures of a row: over seeds where the run has some, else of its one training."""
     if result is None:
         return {name: Cell(source.values.get(name)) for name in columns}
-    if len(result.by_seed) > 1:
+    if result.by_seed:
         over = _over_seeds(result.by_seed, bootstrap)
         return {name: replace(over[name], published=source.values.get(name)) for name in columns}
     found = result.metrics
@@ -225,8 +246,8 @@ def _over_seeds(by_seed: Mapping[int, Queries], bootstrap: Mapping[str, Any]) ->
     return {
         name: Cell(
             rebuilt=_percent(means[:, i].mean()),
-            low=_percent(low[i]),
-            high=_percent(high[i]),
+            low=_percent(max(low[i], 0.0)),
+            high=_percent(min(high[i], 100.0)),
             std=_percent(std[i]),
             seeds=len(scores),
         )
@@ -249,10 +270,24 @@ def _left_out(source: PublishedTable, rows: list[Row]) -> str:
 
 
 def _undertrained(rows: list[Row]) -> str:
-    early = [f"{row.run} ({row.ending})" for row in rows if row.undertrained]
+    early = [
+        f"{row.run} with seed {seed} ({end})"
+        for row in rows
+        for seed, end in row.endings.items()
+        if not end.reached
+    ]
     if not early:
         return ""
-    return f"Not trained to the end: {', '.join(early)}. Its end may reverse what is seen here."
+    return f"Not trained to the end: {', '.join(early)}. The end may reverse what is seen here."
+
+
+def _other_seeds(rows: list[Row]) -> str:
+    runs = " ".join(row.run or "" for row in rows if row.other_seeds)
+    if not runs:
+        return ""
+    return (
+        f"Seeds of other trainings are left out: reidpipe seeds --train 0-4 {runs} makes them anew."
+    )
 
 
 def column_labels(table: Table) -> list[str]:
