@@ -1,13 +1,13 @@
 """What a change of network or recipe does to a run, over seeds.
 
-    python -m benchmarks.variants RUN [--seeds=0-4] [CHANGES ...]
+    python -m benchmarks.variants RUN [--seeds=0-4] [--against=OTHER] [CHANGES ...]
 
 CHANGES are such as `network.classifier=linear,recipe.epochs=30`: keys of the run's entry of the
 plan; `-` changes nothing. Each is trained, extracted and evaluated with every seed on the
 workspace's data.
 A JSON line per variant: Rank-1 and mAP (mean and standard deviation over seeds), how the trainings
-ended, and the difference of mAP to the first variant with its interval over seeds and queries. All
-that are not at their end are counted. docs/findings.md has what came out.
+ended, and the difference of mAP to the first variant, or to what reports/seeds has of OTHER, with
+its interval over seeds and queries. docs/findings.md has what came out.
 """
 
 import copy
@@ -23,6 +23,7 @@ from typing import Annotated, Any
 from pydantic import Field, Json, TypeAdapter
 
 from reidpipe.commands.seeds.training import numbers, trained
+from reidpipe.formats import seeds as seeds_file
 from reidpipe.formats.queries import METRICS, Queries
 from reidpipe.metrics.bootstrap import paired_by_seed
 from reidpipe.plan.resolve import plan
@@ -40,11 +41,14 @@ _BETWEEN = re.compile(r",(?=[a-z]+\.)")
 def main(words: list[str]) -> None:
     options = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--"))
     run, *changes = [word for word in words if not word.startswith("--")]
-    if unknown := options.keys() - {"seeds"}:
+    if unknown := options.keys() - {"seeds", "against"}:
         sys.exit(f"there is no option --{min(unknown)}")
     settle()
     seeds = numbers(options.get("seeds", "0-4"))
     made, first = plan(), None
+    if "against" in options:
+        table = seeds_file.read(seeds_file.FOLDER / f"{options['against']}.csv")
+        first = [table.by_seed[seed] for seed in seeds]
     for text in changes or ["-"]:
         found = [measured(run, seed, changed(made, run, text)) for seed in seeds]
         scores = [queries for queries, _ in found]

@@ -286,7 +286,7 @@ def _other_seeds(rows: list[Row]) -> str:
     if not runs:
         return ""
     return (
-        f"Seeds of other trainings are left out: reidpipe seeds --train 0-4 {runs} makes them anew."
+        f"reports/seeds is of other trainings: reidpipe seeds --train 0-4 {runs} makes them anew."
     )
 
 
