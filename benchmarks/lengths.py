@@ -13,24 +13,20 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, Json, TypeAdapter
-
+from benchmarks.variants import VALUE
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.plan.resolve import plan
 from reidpipe.reporting.reading.histories import read_history
 from reidpipe.reporting.science.ending import ending
 from reidpipe.runtime.process import settle
 
-_VALUE = TypeAdapter[Any](Annotated[Json[Any] | str, Field(union_mode="left_to_right")])
-"""32, 0.5, true, [36, 44] or a word."""
-
 
 def main(words: list[str]) -> None:
     settle()
     options = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--"))
-    changes = {key: _VALUE.validate_python(text) for key, text in options.items()}
+    changes = {key: VALUE.validate_python(text) for key, text in options.items()}
     made = plan()["train"]
     for run in [word for word in words if not word.startswith("--")] or made:
         print(json.dumps({"benchmark": "lengths", "run": run, **measured(run, made[run], changes)}))

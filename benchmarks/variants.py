@@ -33,7 +33,7 @@ from reidpipe.runtime.process import settle
 
 SHOWN = ("rank1", "mAP")
 
-_VALUE = TypeAdapter[Any](Annotated[Json[Any] | str, Field(union_mode="left_to_right")])
+VALUE = TypeAdapter[Any](Annotated[Json[Any] | str, Field(union_mode="left_to_right")])
 """32, 0.5, true, [36, 44] or a word."""
 _BETWEEN = re.compile(r",(?=[a-z]+\.)")
 
@@ -67,7 +67,7 @@ def changed(made: Mapping[str, Any], run: str, text: str) -> dict[str, Any]:
             sys.exit(f"neither network.KEY=VALUE nor recipe.KEY=VALUE: {setting}")
         for name in parents:
             section = section.setdefault(name, {})
-        section[last] = _VALUE.validate_python(value)
+        section[last] = VALUE.validate_python(value)
     return found
 
 

@@ -63,5 +63,5 @@ def _source(name: str, root: Path, made: Experiment) -> PublishedTable:
 
 def _is_current(run: str, root: Path, made: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
     metrics = root / f"reports/metrics/{run}.json"
-    own = {stage: made[stage][run] for stage in ("train", "extract", "evaluate")}
+    own = {stage: made[stage][run] for stage in lock.STAGES}
     return lock.made(run, own, stages, metrics.read_bytes() if metrics.exists() else None)

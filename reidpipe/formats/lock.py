@@ -12,6 +12,8 @@ from reidpipe.runtime.dvc import dvc
 from reidpipe.runtime.git import show
 
 LOCK = "dvc.lock"
+STAGES = ("train", "extract", "evaluate")
+"""Those of a run, in order."""
 
 
 def stages(revision: str = "", root: Path = Path()) -> dict[str, Any]:

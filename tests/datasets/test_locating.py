@@ -21,15 +21,6 @@ def source(**values: str) -> ArchiveSource:
     )
 
 
-@pytest.fixture
-def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "archives"
-    folder.mkdir()
-    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(folder))
-    monkeypatch.chdir(tmp_path)
-    return folder
-
-
 def test_the_environment_names_the_folder(archives: Path) -> None:
     (archives / "set.zip").write_bytes(b"x")
     assert locating.find(source()) == archives / "set.zip"

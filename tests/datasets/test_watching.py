@@ -18,15 +18,6 @@ def source(file: str, **values: str) -> ArchiveSource:
     )
 
 
-@pytest.fixture
-def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "archives"
-    folder.mkdir()
-    monkeypatch.setenv("REIDPIPE_ARCHIVES", str(folder))
-    monkeypatch.chdir(tmp_path)
-    return folder
-
-
 KINDS = {"own.zip": to_zip, "own.tar": to_tar, "own": to_folder}
 
 

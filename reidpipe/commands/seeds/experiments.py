@@ -12,7 +12,6 @@ from reidpipe.runtime import git
 from reidpipe.runtime.dvc import dvc_json
 
 SEED = "seed"
-STAGES = ("train", "extract", "evaluate")
 _RESULTS = PurePosixPath("reports/metrics")
 
 
@@ -63,7 +62,7 @@ def _runs(entry: Mapping[str, Any], made: Made) -> Iterator[Experiment]:
     plan = (data.get("params", {}).get(PLAN_FILE.name) or {}).get("data") or {}
     for file, content in data.get("metrics", {}).items():
         path = PurePosixPath(file)
-        own = {stage: plan.get(stage, {}).get(path.stem) for stage in STAGES}
+        own = {stage: plan.get(stage, {}).get(path.stem) for stage in lock.STAGES}
         if path.parent != _RESULTS or not content.get("data") or not all(own.values()):
             continue
         if made(entry["rev"], path.stem, own):

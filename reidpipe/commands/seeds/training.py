@@ -34,7 +34,6 @@ from reidpipe.runtime.settings import Loading
 
 End = tuple[int, float, float]
 """Epochs, accuracy and fall, as formats/seeds.py keeps them."""
-STAGES = ("train", "extract", "evaluate")
 MOST = 1000
 _PARTS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 
@@ -99,7 +98,7 @@ def _check_one_process(recipe: Mapping[str, Any], profile: str) -> None:
 def trained_with(run: str, made: Mapping[str, Any], stages: Mapping[str, Any]) -> str:
     """Hash of all that decides the results of `run`, the seed aside: by the plan and a lock."""
     decides = {}
-    for stage in STAGES:
+    for stage in lock.STAGES:
         entry = {name: value for name, value in made[stage][run].items() if name != "seed"}
         deps = {d["path"]: d["md5"] for d in stages[f"{stage}@{run}"]["deps"]}
         own = {path: md5 for path, md5 in deps.items() if not path.startswith(f"runs/{run}/")}
@@ -121,7 +120,7 @@ def _known(path: Path, profile: str, trained: str) -> Seeds:
 
 def _check_current(runs: Collection[str], made: Mapping[str, Any]) -> None:
     """The run's own seed is taken from the workspace, and its data are."""
-    targets = [f"{stage}@{run}" for run in runs for stage in STAGES]
+    targets = [f"{stage}@{run}" for run in runs for stage in lock.STAGES]
     # `resolve` is always to be run: what it would write is compared here.
     stale = dvc_json("status", "--json", *targets).keys() - {"resolve"}
     if written() != made:
