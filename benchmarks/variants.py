@@ -1,17 +1,21 @@
-"""What a change of network or recipe does to a run, over seeds.
+"""What a change of network, recipe or data does to a run, over seeds.
 
-    python -m benchmarks.variants RUN [--seeds=0-4] [--against=OTHER] [CHANGES ...]
+    python -m benchmarks.variants RUN [--seeds=0-4] [--against=OTHER] [--processes=2] [CHANGES ...]
 
-CHANGES are such as `network.classifier=linear,recipe.epochs=30`: keys of the run's entry of the
-plan; `-` changes nothing. Each is trained, extracted and evaluated with every seed on the
-workspace's data.
+CHANGES are such as `network.classifier=linear,recipe.epochs=30,data.occluded=0.6`: keys of the
+run's entry of the plan, and of its synthetic data set, which is then made anew; `-` changes
+nothing. Each is trained, extracted and evaluated with every seed. With several processes, as many
+trainings run side by side, each in one thread, which changes no number.
+
 A JSON line per variant: Rank-1 and mAP (mean and standard deviation over seeds), how the trainings
-ended, and the difference of mAP to the first variant, or to what reports/seeds has of OTHER, with
-its interval over seeds and queries. docs/findings.md has what came out.
+ended, and the difference of mAP to the first variant that has the same data, or to what
+reports/seeds has of OTHER, with its interval over seeds and queries. docs/findings.md has what came
+out.
 """
 
 import copy
 import json
+import multiprocessing
 import re
 import sys
 import tempfile
@@ -23,6 +27,8 @@ from typing import Annotated, Any
 from pydantic import Field, Json, TypeAdapter
 
 from reidpipe.commands.seeds.training import numbers, trained
+from reidpipe.datasets.download import download
+from reidpipe.datasets.splitting import split
 from reidpipe.formats import seeds as seeds_file
 from reidpipe.formats.queries import METRICS, Queries
 from reidpipe.metrics.bootstrap import paired_by_seed
@@ -32,48 +38,87 @@ from reidpipe.reporting.science.ending import Ending, ending
 from reidpipe.runtime.process import settle
 
 SHOWN = ("rank1", "mAP")
+PARTS = ("network", "recipe", "data")
 
 VALUE = TypeAdapter[Any](Annotated[Json[Any] | str, Field(union_mode="left_to_right")])
 """32, 0.5, true, [36, 44] or a word."""
 _BETWEEN = re.compile(r",(?=[a-z]+\.)")
 
+Data = tuple[tuple[str, Any], ...]
+"""What is changed in the data set."""
+Job = tuple[str, int, Mapping[str, Any], Path]
+"""Run, seed, plan, folder of the data sets."""
+
 
 def main(words: list[str]) -> None:
     options = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--"))
     run, *changes = [word for word in words if not word.startswith("--")]
-    if unknown := options.keys() - {"seeds", "against"}:
+    if unknown := options.keys() - {"seeds", "against", "processes"}:
         sys.exit(f"there is no option --{min(unknown)}")
     settle()
-    seeds = numbers(options.get("seeds", "0-4"))
-    made, first = plan(), None
+    seeds, processes = numbers(options.get("seeds", "0-4")), int(options.get("processes", 1))
+    first: dict[Data, list[Queries]] = {}
     if "against" in options:
         table = seeds_file.read(seeds_file.FOLDER / f"{options['against']}.csv")
-        first = [table.by_seed[seed] for seed in seeds]
-    for text in changes or ["-"]:
-        found = [measured(run, seed, changed(made, run, text)) for seed in seeds]
-        scores = [queries for queries, _ in found]
-        first = first or scores
-        print(json.dumps(line(run, text, scores, [end for _, end in found], first)), flush=True)
+        first[()] = [table.by_seed[seed] for seed in seeds]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        multiprocessing.get_context("spawn").Pool(processes) as pool,
+    ):
+        data: dict[Data, Path] = {(): Path("data")}
+        waiting = []
+        for text in changes or ["-"]:
+            made, other = changed(plan(), run, text)
+            if processes > 1:
+                made["train"][run]["recipe"]["threads"] = 1
+            if other not in data:
+                data[other] = generated(made, run, other, Path(folder, str(len(data))))
+            jobs: list[Job] = [(run, seed, made, data[other]) for seed in seeds]
+            waiting.append((text, other, pool.starmap_async(measured, jobs, chunksize=1)))
+        for text, other, result in waiting:
+            found = result.get()
+            scores = [queries for queries, _ in found]
+            before = first.setdefault(other, scores)
+            print(json.dumps(line(run, text, scores, [end for _, end in found], before)))
+            sys.stdout.flush()
 
 
-def changed(made: Mapping[str, Any], run: str, text: str) -> dict[str, Any]:
-    """The plan with other values in the training of `run`."""
-    found = copy.deepcopy(dict(made))
+def changed(made: Mapping[str, Any], run: str, text: str) -> tuple[dict[str, Any], Data]:
+    """The plan with other values in the training of `run`, and what differs in its data set."""
+    found, data = copy.deepcopy(dict(made)), {}
     for setting in _BETWEEN.split(text) if text != "-" else ():
-        path, value = setting.split("=", 1)
-        *parents, last = path.split(".")
-        section = found["train"][run]
-        if parents[:1] not in (["network"], ["recipe"]):
-            sys.exit(f"neither network.KEY=VALUE nor recipe.KEY=VALUE: {setting}")
+        path, word = setting.split("=", 1)
+        part, *parents, last = path.split(".")
+        if part not in PARTS or (part == "data" and parents):
+            sys.exit(f"none of {', '.join(f'{name}.KEY=VALUE' for name in PARTS)}: {setting}")
+        value = VALUE.validate_python(word)
+        if part == "data":
+            data[last] = value
+            continue
+        section = found["train"][run][part]
         for name in parents:
             section = section.setdefault(name, {})
-        section[last] = VALUE.validate_python(value)
-    return found
+        section[last] = value
+    return found, tuple(sorted(data.items()))
 
 
-def measured(run: str, seed: int, made: Mapping[str, Any]) -> tuple[Queries, Ending]:
+def generated(made: Mapping[str, Any], run: str, other: Data, folder: Path) -> Path:
+    """Make the run's data set in `folder`, with changes."""
+    dataset = made["train"][run]["dataset"]
+    source = made["download"][dataset]["source"] | dict(other)
+    archive, manifest = folder / "raw" / f"{dataset}.zip", folder / "splits" / f"{dataset}.csv"
+    for path in (archive, manifest):
+        path.parent.mkdir(parents=True)
+    for _ in download(source, archive):
+        pass
+    split(archive, manifest, source["layout"])
+    return folder
+
+
+def measured(run: str, seed: int, made: Mapping[str, Any], data: Path) -> tuple[Queries, Ending]:
+    settle()
     with tempfile.TemporaryDirectory() as folder:
-        scores = trained(run, seed, made, Path(folder))
+        scores = trained(run, seed, made, Path(folder), data)
         return scores, ending(read_history(Path(folder) / "history.csv"))
 
 

@@ -13,7 +13,6 @@ Framing = Literal["good", "bad", "empty"]
 OVERSAMPLE = 2
 """Rays a pixel, along each side."""
 
-_CUT_OFF = 0.05
 _TOO_SMALL, _TOO_LARGE = 0.55, 1.7
 
 
@@ -26,9 +25,16 @@ class Box:
 
 
 def around(
-    solids: Solids, size: tuple[int, int], framing: Framing, rng: np.random.Generator
+    solids: Solids,
+    size: tuple[int, int],
+    framing: Framing,
+    cut_off: float,
+    rng: np.random.Generator,
 ) -> Box:
-    """Box of `size` (height, width) pixels around a body, a little off, sometimes too low."""
+    """Box of `size` (height, width) pixels around a body, a little off.
+
+    A share `cut_off` of the good ones is much too high or too low.
+    """
     height, width = size
     centres = np.linalg.inv(solids.inverses)[:, :2, 3]
     (left, low), (right, high) = centres.min(axis=0), centres.max(axis=0)
@@ -38,7 +44,7 @@ def around(
     if framing != "good":
         tall *= rng.choice([_TOO_SMALL, _TOO_LARGE])
         shift = rng.uniform(-0.4, 0.4, 2) * tall
-    elif rng.random() < _CUT_OFF:
+    elif rng.random() < cut_off:
         shift[1] += rng.choice([-0.18, 0.18]) * tall
     # Pixels are not square: boxes of any shape are stretched to the picture's.
     step = tall / (height * OVERSAMPLE)

@@ -28,7 +28,7 @@ from reidpipe.synthetic.plan import Shot, planned
 from reidpipe.synthetic.scene import Scene, painted
 
 TRUTH = "truth.csv"
-_HEIGHT, _WIDTH, _QUALITY = 64, 32, 90
+_QUALITY = 90
 _SHOTS = 32
 """Photographs that a process takes at a time."""
 
@@ -62,13 +62,16 @@ class World:
         rng = stream(self.source.seed, "image", shot.number)
         size = self._size(rng)
         person = self.person(shot.person)
-        return photographed(person, where, float(heading), size=size, framing=shot.framing, rng=rng)
+        return photographed(
+            person, where, float(heading), self.source, size=size, framing=shot.framing, rng=rng
+        )
 
     def _size(self, rng: np.random.Generator) -> tuple[int, int]:
         """Market-1501's images are all of one size, the others' are as detected."""
+        usual = self.source.height
         if self.source.layout == "market1501":
-            return _HEIGHT, _WIDTH
-        height = int(rng.integers(_HEIGHT - 8, _HEIGHT + 13))
+            return usual, usual // 2
+        height = int(rng.integers(usual - usual // 8, usual + usual // 5 + 1))
         return height, round(height * rng.uniform(0.42, 0.56))
 
 

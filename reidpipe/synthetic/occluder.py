@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from reidpipe.synthetic.solids import Floats
 
-_FREQUENCY = 0.1
-
 
 @dataclass(frozen=True)
 class Occluder:
@@ -18,9 +16,9 @@ class Occluder:
     light: Floats
 
 
-def placed(x: Floats, y: Floats, rng: np.random.Generator) -> Occluder | None:
-    """Put one on the grid `y` (H) by `x` (W) metres, or, mostly, none."""
-    if rng.random() > _FREQUENCY:
+def placed(x: Floats, y: Floats, share: float, rng: np.random.Generator) -> Occluder | None:
+    """Put one on the grid `y` (H) by `x` (W) metres in a `share` of the images, else none."""
+    if rng.random() > share:
         return None
     kind = rng.choice(["post", "bin", "hedge"])
     if kind == "post":

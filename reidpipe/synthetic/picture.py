@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reidpipe.formats.settings.data import SyntheticSource
 from reidpipe.synthetic.body import Pose, posed
 from reidpipe.synthetic.camera import Camera, developed, lit
 from reidpipe.synthetic.fabric import colours
@@ -16,8 +17,8 @@ from reidpipe.synthetic.solids import Floats, Hits, Solids, cast, place, surface
 
 Mask = NDArray[np.bool_]
 
-_PASSERS_BY, _STANDING, _TELEPHONES = 0.12, 0.15, 0.06
-"""How often another person is near; how often somebody stands, or telephones."""
+_STANDING, _TELEPHONES = 0.15, 0.06
+"""How often somebody stands, or telephones."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +48,28 @@ def photographed(
     person: Person,
     where: tuple[Camera, Scene],
     heading: float,
+    source: SyntheticSource,
     *,
     size: tuple[int, int],
     framing: Framing,
     rng: np.random.Generator,
 ) -> Photograph:
-    """Photograph `person`, who walks with yaw `heading` (radians), at `size` (height, width)."""
+    """Photograph `person`, who walks with yaw `heading` (radians), at `size` (height, width).
+
+    `source` says how often something stands before the person, somebody is near, a box is off.
+    """
     camera, scene = where
     yaw = heading + rng.normal(0, 0.25)
     brightness = float(np.exp(rng.normal(0, 0.22)))
     solids = _walking(person, camera, yaw, (0.0, 0.0), rng)
-    box = around(solids, size, framing, rng)
+    box = around(solids, size, framing, source.cut_off, rng)
     exposure = _Exposure(_background(scene, camera, box, rng) * brightness, box, camera, brightness)
     occluded = 0.0
     if framing != "empty":
         hits = cast(solids, box.x, box.y)
         _paint(exposure, solids, hits, person)
-        hidden = _passer_by(exposure, hits, rng) | _thing(exposure, rng)
+        hidden = _passer_by(exposure, hits, source.crowded, rng)
+        hidden |= _thing(exposure, source.occluded, rng)
         occluded = float((hidden & hits.mask).sum() / max(1, int(hits.mask.sum())))
     pixels = developed(camera, _halved(exposure.image), rng)
     return Photograph(pixels, _degrees(yaw), occluded, brightness)
@@ -125,9 +131,9 @@ def _paint(exposure: _Exposure, solids: Solids, hits: Hits, person: Person) -> N
     exposure.image[hits.mask] = reflectance * light[:, None]
 
 
-def _passer_by(exposure: _Exposure, hits: Hits, rng: np.random.Generator) -> Mask:
-    """Sometimes paint another person beside, behind or in front; return what they hide."""
-    if rng.random() > _PASSERS_BY:
+def _passer_by(exposure: _Exposure, hits: Hits, share: float, rng: np.random.Generator) -> Mask:
+    """In a `share` of images, paint somebody beside, behind or in front; return what they hide."""
+    if rng.random() > share:
         return np.zeros_like(hits.mask)
     other = born(rng)
     spot = float(rng.choice([-1, 1]) * rng.uniform(0.25, 0.6)), float(rng.uniform(-1.2, 0.7))
@@ -139,9 +145,9 @@ def _passer_by(exposure: _Exposure, hits: Hits, rng: np.random.Generator) -> Mas
     return nearer
 
 
-def _thing(exposure: _Exposure, rng: np.random.Generator) -> Mask:
-    """Sometimes put a post, a bin or a hedge before the person; return what it hides."""
-    occluder = placed(exposure.box.x, exposure.box.y, rng)
+def _thing(exposure: _Exposure, share: float, rng: np.random.Generator) -> Mask:
+    """In a `share` of images, put something before the person; return what it hides."""
+    occluder = placed(exposure.box.x, exposure.box.y, share, rng)
     if occluder is None:
         return np.zeros(exposure.image.shape[:2], dtype=np.bool_)
     exposure.image[occluder.mask] = occluder.light[occluder.mask] * exposure.brightness

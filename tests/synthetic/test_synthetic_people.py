@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reidpipe.formats.settings.data import SyntheticSource
 from reidpipe.runtime.streams import stream
 from reidpipe.synthetic.body import Pose, posed
 from reidpipe.synthetic.camera import Camera, developed, hung, lit
@@ -12,7 +13,7 @@ from reidpipe.synthetic.fabric import Fabric, colours, dyed
 from reidpipe.synthetic.framing import around
 from reidpipe.synthetic.occluder import placed
 from reidpipe.synthetic.person import BAGS, HAIRS, LEGWEAR, Material, Person, born
-from reidpipe.synthetic.picture import photographed, view
+from reidpipe.synthetic.picture import Photograph, photographed, view
 from reidpipe.synthetic.scene import painted
 from reidpipe.synthetic.solids import Solids, cast, place, surface
 
@@ -129,7 +130,7 @@ def test_good_boxes_hold_the_person(size: tuple[int, int]) -> None:
     cut = 0
     for index in range(60):
         solids = standing(person(), FRONT)
-        box = around(solids, size, "good", stream(index, "box"))
+        box = around(solids, size, "good", 0.05, stream(index, "box"))
         assert (len(box.y), len(box.x)) == (2 * size[0], 2 * size[1])
         whole = cast(solids, X, Y).mask.sum() * (X[1] - X[0]) * (Y[0] - Y[1])
         shown = cast(solids, box.x, box.y).mask.sum()
@@ -137,14 +138,22 @@ def test_good_boxes_hold_the_person(size: tuple[int, int]) -> None:
     assert cut <= 9
 
 
-def test_photographs_know_what_is_hidden() -> None:
+def usual(**changes: float) -> SyntheticSource:
+    return SyntheticSource(layout="market1501", cameras=2, train_ids=1, test_ids=1, **changes)
+
+
+def sixty(source: SyntheticSource) -> list[Photograph]:
     where = camera(), painted(camera(), stream(0, "scene"))
-    shots = [
+    return [
         photographed(
-            person(), where, 0.0, size=(64, 32), framing="good", rng=stream(index, "image")
+            person(), where, 0.0, source, size=(64, 32), framing="good", rng=stream(i, "image")
         )
-        for index in range(60)
+        for i in range(60)
     ]
+
+
+def test_photographs_know_what_is_hidden() -> None:
+    shots = sixty(usual())
     hidden = np.array([shot.occluded for shot in shots])
     assert ((hidden >= 0) & (hidden < 1)).all()
     assert 0 < (hidden > 0).mean() < 0.5
@@ -155,14 +164,26 @@ def test_photographs_know_what_is_hidden() -> None:
 def test_an_empty_box_shows_nobody() -> None:
     where = camera(), painted(camera(), stream(0, "scene"))
     pictures = [
-        photographed(who, where, 0.0, size=(64, 32), framing="empty", rng=stream(1, "image")).pixels
+        photographed(
+            who, where, 0.0, usual(), size=(64, 32), framing="empty", rng=stream(1, "image")
+        ).pixels
         for who in (person(), replace(person(), fabrics=born(stream(9, "other")).fabrics))
     ]
     np.testing.assert_array_equal(pictures[0], pictures[1])
 
 
+def test_how_often_people_are_hidden_is_an_option() -> None:
+    never = [shot.occluded for shot in sixty(usual(occluded=0, crowded=0))]
+    things = np.array([shot.occluded for shot in sixty(usual(occluded=1, crowded=0))])
+    people = np.array([shot.occluded for shot in sixty(usual(occluded=0, crowded=1))])
+    assert not any(never)
+    # A thing may stand beside the person, and somebody may stand behind.
+    assert (things > 0).mean() > 0.7
+    assert 0.2 < (people > 0).mean() < 0.8
+
+
 def test_things_stand_before_some_people() -> None:
-    things = [placed(X, Y, stream(index, "thing")) for index in range(200)]
+    things = [placed(X, Y, 0.1, stream(index, "thing")) for index in range(200)]
     found = [thing for thing in things if thing is not None]
     assert 5 < len(found) < 50
     assert all(thing.mask.shape == (len(Y), len(X)) and thing.mask.any() for thing in found)

@@ -153,10 +153,13 @@ def _end(folder: Path) -> End:
     return found.epochs, round(found.accuracy, 2), round(found.fall, 2)
 
 
-def trained(name: str, seed: int, made: Mapping[str, Any], folder: Path) -> Queries:
+def trained(
+    name: str, seed: int, made: Mapping[str, Any], folder: Path, data: Path = Path("data")
+) -> Queries:
     """Train, extract and evaluate a run of the plan `made` with `seed`, as the stages would do it.
 
-    Everything is written into `folder`; what the queries scored is returned.
+    Data sets are read from `data`, everything is written into `folder`; what the queries scored is
+    returned.
     """
     entry, loading = made["train"][name], Loading.model_validate(made["loading"])
     # Only a training needs torch.
@@ -164,15 +167,16 @@ def trained(name: str, seed: int, made: Mapping[str, Any], folder: Path) -> Quer
     from reidpipe.extraction.embeddings import extract  # noqa: PLC0415
     from reidpipe.training.run import train  # noqa: PLC0415
 
-    data = Path(f"data/raw/{entry['dataset']}.zip"), Path(f"data/splits/{entry['dataset']}.csv")
+    archive = data / "raw" / f"{entry['dataset']}.zip"
+    manifest = data / "splits" / f"{entry['dataset']}.csv"
     model, features = folder / "model.safetensors", folder / "features.safetensors"
     train(
         f"{name} seed {seed}",
         entry["network"],
         Recipe.model_validate(entry["recipe"]),
         seed,
-        archive=data[0],
-        manifest=data[1],
+        archive=archive,
+        manifest=manifest,
         start=Path(entry["start"]),
         model_file=model,
         history_file=folder / "history.csv",
@@ -180,7 +184,7 @@ def trained(name: str, seed: int, made: Mapping[str, Any], folder: Path) -> Quer
         loading=loading,
     )
     chosen = ExtractParams.model_validate(made["extract"][name]["params"])
-    extract(model, *data, chosen, features, workers=loading.workers)
+    extract(model, archive, manifest, chosen, features, workers=loading.workers)
     evaluate(
         features,
         EvaluateParams.model_validate(made["evaluate"][name]["params"]),

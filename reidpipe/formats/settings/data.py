@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reidpipe.runtime.settings import Layout, NonNegativeInt, PositiveInt, Section
+from reidpipe.runtime.settings import Fraction, Layout, NonNegativeInt, PositiveInt, Section
 
 People = Annotated[int, Field(gt=0, le=100_000)]
 Cameras = Annotated[int, Field(ge=2, le=15)]
@@ -31,6 +31,14 @@ class SyntheticSource(Section):
     distractors: Annotated[int, Field(ge=0, le=100_000)] = 0
     """Market-1501: gallery images of no identity (0000) and, as many, of bad boxes (-1);
     DukeMTMC-reID: gallery images of people who are in no query; MSMT17 has none."""
+    height: Annotated[int, Field(ge=32, le=512)] = 64
+    """Pixels of Market-1501's images, which are half as wide; the others' are about as large."""
+    occluded: Fraction = 0.1
+    """Share of the images in which a post, a bin or a hedge stands before the person."""
+    crowded: Fraction = 0.12
+    """Share of the images in which somebody else is near."""
+    cut_off: Fraction = 0.05
+    """Share of the good boxes that are a fifth of a person too high or too low."""
     seed: NonNegativeInt = 0
 
 
