@@ -45,10 +45,12 @@ from reidpipe.formats import params, queries
 from reidpipe.formats.manifest import read as read_manifest
 from reidpipe.formats.params import Params
 from reidpipe.formats.queries import METRICS, Queries
-from reidpipe.formats.settings.training import Recipe, Schedule
+from reidpipe.formats.settings.training import Phase
 from reidpipe.images.transforms import augment
 from reidpipe.metrics.protocol import Block, Protocol
 from reidpipe.plan.resolve import plan
+from reidpipe.runtime.settings import Cluster
+from reidpipe.systems import recipe
 from reidpipe.systems.ours import Network
 from reidpipe.training.run import train
 from reidpipe.training.schedule import learning_rate
@@ -120,9 +122,9 @@ def before_the_neck(self: Network, images: Tensor) -> Tensor:
     return self.feature(images)
 
 
-def too_early(schedule: Schedule, epoch: int, step: int, steps: int) -> float:
+def too_early(phase: Phase, epoch: int, step: int, steps: int) -> float:
     """The learning rate falls after two epochs, not at its milestone."""
-    return learning_rate(schedule, epoch, step, steps) * (0.1 if epoch in EARLY else 1)
+    return learning_rate(phase, epoch, step, steps) * (0.1 if epoch in EARLY else 1)
 
 
 SLIPS = {
@@ -195,9 +197,11 @@ def trained(job: Job, model: Path, folder: Path, mistake: AbstractContextManager
     with mistake:
         train(
             f"{job.run} {job.slip} {job.seed}",
+            entry["system"],
             entry["network"],
-            Recipe.model_validate({**entry["recipe"], "threads": 1}),
+            recipe(entry["system"], entry["recipe"]),
             job.seed,
+            machine=Cluster.model_validate({**entry["machine"], "threads": 1}),
             archive=DATA[0],
             manifest=DATA[1],
             start=None,

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.variants import VALUE
-from reidpipe.formats.settings.training import Recipe
 from reidpipe.plan.resolve import plan
 from reidpipe.reporting.reading.histories import read_history
 from reidpipe.reporting.science.ending import ending
 from reidpipe.runtime.process import settle
+from reidpipe.runtime.settings import Cluster
 
 
 def main(words: list[str]) -> None:
@@ -34,9 +34,11 @@ def main(words: list[str]) -> None:
 
 def measured(run: str, entry: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """One training's figures."""
-    from reidpipe.training.run import train, training_set  # noqa: PLC0415 - torch, once it is settled
+    # torch, once it is settled
+    from reidpipe.systems import recipe as recipe_of  # noqa: PLC0415
+    from reidpipe.training.run import train, training_set  # noqa: PLC0415
 
-    recipe = Recipe.model_validate({**entry["recipe"], **changes})
+    recipe = recipe_of(entry["system"], {**entry["recipe"], **changes})
     archive = Path(f"data/raw/{entry['dataset']}.zip")
     manifest = Path(f"data/splits/{entry['dataset']}.csv")
     with tempfile.TemporaryDirectory() as made_here:
@@ -44,9 +46,11 @@ def measured(run: str, entry: dict[str, Any], changes: dict[str, Any]) -> dict[s
         start = time.perf_counter()
         train(
             run,
+            entry["system"],
             entry["network"],
             recipe,
             entry["seed"],
+            machine=Cluster.model_validate(entry["machine"]),
             archive=archive,
             manifest=manifest,
             start=Path(entry["start"]),
@@ -62,9 +66,7 @@ def measured(run: str, entry: dict[str, Any], changes: dict[str, Any]) -> dict[s
         "changes": changes,
         "steps": steps * recipe.epochs,
         "seconds": round(seconds, 1),
-        "images_per_second": round(
-            steps * recipe.epochs * recipe.identities * recipe.images / seconds
-        ),
+        "images_per_second": round(steps * recipe.epochs * recipe.batches.size / seconds),
         "accuracy": round(found.accuracy, 2),
         "fall": round(found.fall, 2),
         "reached": found.reached,

@@ -19,15 +19,14 @@ from reidpipe.runtime.machine import on_device
 from reidpipe.training.run import new_model
 
 profile = params.load(profile="embedded").active
-recipe = profile.train
-machine.pin(recipe.instructions)
+machine.pin(profile.machine.instructions)
 torch.set_num_threads(2)
 torch.set_flush_denormal(True)
 if sys.argv[2] == "kept":
     machine.keep_freed_memory()
-model = new_model(profile.network(sys.argv[1], "linear", triplet=False), 64, seed=0)
+model = new_model("ours", profile.network(sys.argv[1], "linear", triplet=False), 64, seed=0)
 model = on_device(model, torch.device("cpu")).train()
-images, labels = torch.randn(64, 3, *recipe.image_size), torch.arange(64)
+images, labels = torch.randn(64, 3, *profile.train["image_size"]), torch.arange(64)
 images = images.to(memory_format=torch.channels_last)
 for step in range(12):
     if step == 2:

@@ -31,19 +31,19 @@ def stepping(
     attention: str, profile: ProfileParams, device: torch.device, *, compiled: bool = False
 ) -> Callable[[], None]:
     """A step of the joint loss with the circle classifier on resident images."""
-    recipe, network = profile.train, profile.network(attention, "circle", triplet=True)
-    model = on_device(new_model(network, CLASSES, seed=0), device).train()
+    train, network = profile.train, profile.network(attention, "circle", triplet=True)
+    model = on_device(new_model("ours", network, CLASSES, seed=0), device).train()
     if compiled:
         model.backbone.compile()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-    size = recipe.identities * recipe.images
-    images = torch.randn(size, 3, *recipe.image_size, device=device)
+    optimiser = Adam(weights, lr=train["lr"], weight_decay=train["weight_decay"], fused=True)
+    size = train["identities"] * train["images"]
+    images = torch.randn(size, 3, *train["image_size"], device=device)
     images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.arange(size, device=device) // recipe.images
+    labels = torch.arange(size, device=device) // train["images"]
 
     def step() -> None:
-        loss, _ = loop.step(model, model, images, labels, recipe.precision)
+        loss, _ = loop.step(model, model, images, labels, train["precision"])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -80,16 +80,16 @@ def main(chosen: str = "cuda", precision: str = "") -> None:
         print(json.dumps({"benchmark": "steps", "skipped": "no GPU"}))
         return
     profile = params.load(profile="paper").active
-    recipe = profile.train.model_copy(update={"precision": precision or profile.train.precision})
-    profile = profile.model_copy(update={"train": recipe})
-    device = machine.prepare(chosen, recipe.threads, recipe.instructions)
-    size = recipe.identities * recipe.images
+    train = profile.train | {"precision": precision or profile.train["precision"]}
+    profile = profile.model_copy(update={"train": train})
+    device = machine.prepare(chosen, train["threads"], train["instructions"])
+    size = train["identities"] * train["images"]
     for attention in ("none", "se", "eca", "cbam", "nonlocal", "danet"):
         measure(attention, stepping(attention, profile, device), size, device)
     if device.type == "cuda":
         measure("cbam-compiled", stepping("cbam", profile, device, compiled=True), size, device)
         torch.backends.cudnn.allow_tf32 = True
-        full = {"train": recipe.model_copy(update={"precision": "fp32"})}
+        full = {"train": train | {"precision": "fp32"}}
         exact = profile.model_copy(update=full)
         measure("cbam-tf32", stepping("cbam", exact, device), size, device)
 

@@ -43,21 +43,24 @@ from reidpipe.datasets.download import synthesised
 from reidpipe.extraction.embeddings import embed
 from reidpipe.formats import manifest as manifest_file
 from reidpipe.formats import params, zips
-from reidpipe.formats.params import Network
+from reidpipe.formats.params import Options
 from reidpipe.formats.pictures import decode
 from reidpipe.formats.settings.data import SyntheticSource
 from reidpipe.formats.settings.extraction import ExtractParams
-from reidpipe.formats.settings.training import Recipe
+from reidpipe.formats.settings.training import Identities, Recipe
 from reidpipe.images.images import Images
 from reidpipe.images.transforms import MEAN, STD, normalise
+from reidpipe.layers.initial import initialise, torch_stream
 from reidpipe.losses.circle import circle_logits
 from reidpipe.losses.triplet import batch_hard
 from reidpipe.runtime import machine
 from reidpipe.runtime.machine import on_device
 from reidpipe.runtime.settings import Loading, Precision
 from reidpipe.systems import ours
+from reidpipe.systems import recipe as recipe_of
 from reidpipe.training import loop
-from reidpipe.training.run import new_model, training_set
+from reidpipe.training.phases import ready
+from reidpipe.training.run import training_set
 
 PEOPLE = SyntheticSource(layout="market1501", cameras=6, train_ids=64, test_ids=1)
 TURNS, SECONDS = 3, 5.0
@@ -80,23 +83,29 @@ def benchmark(name: str) -> dict[str, object]:
         archive, manifest = prepared(Path(folder))
         wanted = "embedded" if name.startswith("train-embedded") else "paper"
         profile = params.load(profile=wanted).active
-        how = profile.train
+        how = profile.machine
         device = machine.prepare(how.device, how.threads, how.instructions)
         workers = min(8, (os.cpu_count() or 1) // 2) if device.type == "cuda" else 0
-        precision = {"precision": asked} if (asked := name.rpartition("-")[2]) in PRECISIONS else {}
+        asked = name.rpartition("-")[2]
         # The run is longer than the benchmark.
-        recipe = how.model_copy(update={**precision, "epochs": 10_000})
+        recipe = recipe_of("ours", {**profile.recipe("ours"), "epochs": 10_000})
         network = profile.network("cbam", "circle", triplet=True)
         if name.startswith("extract"):
-            size = {} if device.type == "cuda" else {"batch_size": 64}
-            extract = profile.extract.model_copy(update={**precision, **size})
+            change: dict[str, object] = {} if device.type == "cuda" else {"batch_size": 64}
+            change |= {"precision": asked} if asked in PRECISIONS else {}
+            extract = profile.extract.model_copy(update=change)
             found = extracting(
                 (archive, manifest), network, recipe, extract, device, workers=workers
             )
         else:
-            plain = name.startswith("train-paper")
             found = training(
-                archive, manifest, network, recipe, device, workers=workers, plain=plain
+                (archive, manifest),
+                network,
+                recipe,
+                device,
+                precision=asked if asked in PRECISIONS else how.precision,
+                workers=workers,
+                plain=name.startswith("train-paper"),
             )
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {"benchmark": name, "device": where, **found}
@@ -111,19 +120,20 @@ def prepared(folder: Path) -> tuple[Path, Path]:
 
 
 def training(
-    archive: Path,
-    manifest: Path,
-    network: Network,
+    files: tuple[Path, Path],
+    network: Options,
     recipe: Recipe,
     device: torch.device,
     *,
+    precision: str,
     workers: int,
     plain: bool,
 ) -> dict[str, object]:
+    archive, manifest = files
     data = training_set(archive, manifest, recipe, 0, Loading(workers=workers))
-    mine, reference = (new_model(network, data.num_classes, seed=0) for _ in range(2))
-    step = stepping(on_device(mine, device).train(), recipe)
-    size = recipe.identities * recipe.images
+    mine, reference = (built(network, data.num_classes) for _ in range(2))
+    step = stepping(on_device(mine, device).train(), recipe, precision)
+    size = recipe.batches.size
     # Started before the networks fill the memory, of which a fork is a copy.
     plain_served = plain_batches(archive, manifest, recipe, augmented=True)
     if plain:
@@ -137,12 +147,12 @@ def training(
         if plain:
             plain_step = plain_stepping(reference.to(device).train(), recipe)
             ways["plain_images_per_s"] = Way(lambda: plain_step(*next(plain_served)), size)
-        return {"precision": recipe.precision, **quotients(best(ways))}
+        return {"precision": precision, **quotients(best(ways))}
 
 
 def extracting(
     data: tuple[Path, Path],
-    network: Network,
+    network: Options,
     recipe: Recipe,
     extract: ExtractParams,
     device: torch.device,
@@ -151,7 +161,7 @@ def extracting(
 ) -> dict[str, object]:
     archive, manifest = data
     members = training_set(archive, manifest, recipe, seed=0).images.members
-    mine, reference = (new_model(network, 8, seed=0).eval() for _ in range(2))
+    mine, reference = (built(network, 8).eval() for _ in range(2))
     on_device(mine, device)
     batches = 40 if device.type == "cuda" else 1
     count = batches * extract.batch_size
@@ -178,18 +188,26 @@ def extracting(
     ways = {
         "images_per_s": Way(whole, count),
         "model_images_per_s": Way(bare, extract.batch_size),
-        "plain_images_per_s": Way(plainly, recipe.identities * recipe.images),
+        "plain_images_per_s": Way(plainly, recipe.batches.size),
     }
     return {"precision": extract.precision, **quotients(best(ways))}
 
 
-def stepping(model: ours.Network, recipe: Recipe) -> Callable[[Tensor, Tensor], None]:
+def built(network: Options, num_classes: int) -> ours.Network:
+    model = ours.Network(num_classes, **network)
+    initialise(model, torch_stream(0, "weights"))
+    return model
+
+
+def stepping(
+    model: ours.Network, recipe: Recipe, precision: str
+) -> Callable[[Tensor, Tensor], None]:
     """One step of `fit`."""
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    learnable = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    optimiser = ready(model, recipe.phases[0], learnable)
 
     def step(images: Tensor, labels: Tensor) -> None:
-        loss, _ = loop.step(model, model, images, labels, recipe.precision)
+        loss, _ = loop.step(model, model, images, labels, precision)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -245,15 +263,17 @@ def plain_batches(
     images: dict[int, list[int]] = {}
     for index, label in enumerate(data.labels):
         images.setdefault(label, []).append(index)
-    order = [index for own in images.values() for index in own[: recipe.images]]
-    size = recipe.identities * recipe.images
-    yield from DataLoader(data, size, sampler=order * ROUNDS, num_workers=1)
+    if not isinstance(recipe.batches, Identities):
+        raise TypeError(recipe.batches)
+    order = [index for own in images.values() for index in own[: recipe.batches.images]]
+    yield from DataLoader(data, recipe.batches.size, sampler=order * ROUNDS, num_workers=1)
 
 
 def plain_stepping(model: ours.Network, recipe: Recipe) -> Callable[[Tensor, Tensor], None]:
     """The same losses in float32 on contiguous tensors, with an ordinary Adam."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    phase = recipe.phases[0]
+    optimiser = Adam(weights, lr=phase.lr, weight_decay=phase.weight_decay)
     smoothed = torch.nn.CrossEntropyLoss(label_smoothing=model.label_smoothing)
 
     def step(images: Tensor, labels: Tensor) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from reidpipe.errors import reported
 from reidpipe.formats import plan
-from reidpipe.formats.settings.training import Recipe
-from reidpipe.runtime.settings import Loading
+from reidpipe.runtime.settings import Cluster, Loading
+from reidpipe.systems import recipe
 from reidpipe.training.run import train
 
 
@@ -13,9 +13,11 @@ def main() -> None:
     run, entry = plan.asked("train", __doc__)
     train(
         run,
+        entry["system"],
         entry["network"],
-        Recipe.model_validate(entry["recipe"]),
+        recipe(entry["system"], entry["recipe"]),
         entry["seed"],
+        machine=Cluster.model_validate(entry["machine"]),
         archive=Path(f"data/raw/{entry['dataset']}.zip"),
         manifest=Path(f"data/splits/{entry['dataset']}.csv"),
         start=Path(entry["start"]),

@@ -23,7 +23,7 @@ from reidpipe.images.images import Images
 from reidpipe.images.transforms import normalise
 from reidpipe.runtime import machine
 from reidpipe.runtime.settings import Precision
-from reidpipe.systems.ours import Network
+from reidpipe.systems import System
 from reidpipe.systems.trained import load
 
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
@@ -40,7 +40,7 @@ OUTPUT = "float32 [batch, D], not normalised"
 class Embedder(nn.Module):
     """Pixels to embeddings: what is exported."""
 
-    def __init__(self, model: Network, *, flip: bool) -> None:
+    def __init__(self, model: System, *, flip: bool) -> None:
         super().__init__()
         self.model, self.flip = model, flip
 

@@ -23,7 +23,7 @@ from reidpipe.images.images import Images
 from reidpipe.metrics.distance import blocks, prepare_
 from reidpipe.runtime import machine
 from reidpipe.runtime.machine import on_device
-from reidpipe.systems.ours import Network
+from reidpipe.systems import System
 from reidpipe.systems.trained import load
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -184,7 +184,7 @@ def _probe(
 
 @torch.inference_mode()
 def _distances(
-    model: Network,
+    model: System,
     query: Photographs,
     gallery: Photographs,
     params: ProfileParams,

@@ -15,7 +15,7 @@ from reidpipe.images.loading import ahead
 from reidpipe.images.transforms import normalise
 from reidpipe.runtime import machine, ranks
 from reidpipe.runtime.progress import progress
-from reidpipe.systems.ours import Network
+from reidpipe.systems import System
 from reidpipe.systems.trained import load
 
 MEMORY_FIX = "lower extract.batch_size, or choose extract.precision=bf16"
@@ -58,7 +58,7 @@ class _Batches(Dataset[Tensor]):
 
 @torch.inference_mode()
 def embed(
-    model: Network,
+    model: System,
     images: Images,
     params: ExtractParams,
     device: torch.device,

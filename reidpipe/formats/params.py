@@ -17,20 +17,24 @@ from reidpipe.formats import yaml
 from reidpipe.formats.settings.data import Source
 from reidpipe.formats.settings.evaluation import EvaluateParams
 from reidpipe.formats.settings.extraction import ExtractParams
-from reidpipe.formats.settings.training import Recipe, WeightsSource
+from reidpipe.formats.settings.training import WeightsSource
 from reidpipe.runtime.settings import (
+    OURS,
+    SYSTEM_OPTIONS,
     Attention,
+    Cluster,
     Keywords,
     Loading,
     NonNegativeFloat,
     NonNegativeInt,
     Section,
     Share,
+    keywords,
 )
 
 PARAMS_FILE = Path("params.yaml")
-Network = Mapping[str, Any]
-"""Keyword arguments of a system's network."""
+Options = Mapping[str, Any]
+"""Keyword arguments of a system's network or recipe."""
 Profile = Literal["embedded", "paper"]
 
 TOLERANCE = {"rank1": 1.0, "rank5": 1.0, "rank10": 1.0, "mAP": 0.5, "mINP": 0.5}
@@ -54,29 +58,38 @@ class Check(Section):
     """Share of changes that change nothing but chance, and may be called a regression."""
 
 
-class Systems(Section):
-    """Options of each system's network: those of its keyword arguments that have a default."""
-
-    ours: Annotated[dict[str, Any], Keywords("systems/ours.py", "Network")] = Field(
-        default_factory=dict
-    )
-
-
 class ProfileParams(Section):
     """Everything that one profile says."""
 
     data: dict[str, Source]
     weights: WeightsSource
-    systems: Systems = Systems()
-    train: Recipe = Recipe()
+    systems: Annotated[dict[str, dict[str, Any]], SYSTEM_OPTIONS] = Field(default_factory=dict)
+    train: Annotated[dict[str, Any], Keywords("systems/ours.py", "recipe", Cluster)] = Field(
+        default_factory=dict
+    )
     extract: ExtractParams = ExtractParams()
     loading: Loading = Loading()
     evaluate: EvaluateParams = EvaluateParams()
     report: Report = Report()
 
-    def network(self, attention: str, classifier: str, *, triplet: bool) -> Network:
-        """Keyword arguments of `systems.ours.Network`; options of what it lacks are left out."""
-        options = dict(self.systems.ours)
+    @property
+    def machine(self) -> Cluster:
+        """Where networks are trained."""
+        return Cluster.model_validate({name: self.train[name] for name in Cluster.model_fields})
+
+    def recipe(self, system: str) -> Options:
+        """Keyword arguments of the recipe of `system`."""
+        own = self.train if system == OURS else self.systems[system]
+        return {name: own[name] for name in keywords(f"systems/{system}.py", "recipe").model_fields}
+
+    def options(self, system: str) -> Options:
+        """Keyword arguments of the network of `system`."""
+        fields = keywords(f"systems/{system}.py", "Network").model_fields
+        return {name: self.systems[system][name] for name in fields}
+
+    def network(self, attention: str, classifier: str, *, triplet: bool) -> Options:
+        """Keyword arguments of Ours' network; options of what it lacks are left out."""
+        options = dict(self.systems[OURS])
         options["options"] = {attention: options["options"][attention]}
         if not triplet:
             del options["batch_hard"]

@@ -2,13 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from reidpipe.errors import UserError, nearest
 from reidpipe.formats import yaml
-from reidpipe.runtime.settings import Attention, Section
+from reidpipe.runtime.settings import OURS, Attention, Section, System
 
 RUNS_FILE = Path("runs.yaml")
 RANDOM = "random"
@@ -23,11 +23,21 @@ class Run(Section):
     dataset: str
     start: str
     """File of the first weights."""
+    system: System = OURS
     attention: Attention | None = None
     classifier: Literal["linear", "circle", "unified"] | None = None
     triplet: bool | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What its network has otherwise than the profile's `systems`."""
     train: dict[str, Any] = Field(default_factory=dict)
-    """What this run has otherwise than the section `train` of the profile."""
+    """What its recipe and machine have otherwise than the profile."""
+
+    @model_validator(mode="after")
+    def _knobs_are_those_of_ours(self) -> Self:
+        knobs = {"attention", "classifier", "triplet"} & self.model_fields_set
+        if self.system != OURS and knobs:
+            raise ValueError(f"{', '.join(sorted(knobs))}: of the system {OURS} alone")
+        return self
 
 
 class Runs(Section):

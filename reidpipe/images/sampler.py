@@ -1,4 +1,4 @@
-"""P x K batches: P identities, K images of each (1703.07737, section 2)."""
+"""Which images stand in a batch: P identities with K images each, or any."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ Indices = NDArray[np.int64]
 def batches(
     labels: NDArray[np.integer], *, identities: int, images: int, seed: int, epoch: int
 ) -> list[Indices]:
-    """Rows of `labels` [N] for each batch of one epoch, each of length P x K.
+    """Rows of `labels` [N] for each batch of one epoch, each of length P x K (1703.07737, 2).
 
     A batch has P different identities in runs of K rows. Over the epoch every identity comes at
     least once and none comes twice more often than another does. The K rows are different where
@@ -37,6 +37,23 @@ def batches(
         np.concatenate([np.resize(random.permutation(rows[pid]), images) for pid in batch])
         for batch in _identity_batches(len(pids), identities, count, random)
     ]
+
+
+def shuffled(count: int, size: int, *, seed: int, epoch: int) -> list[Indices]:
+    """Numbers below `count` for each batch of one epoch; those that fill no batch are left out.
+
+    Raises:
+        UserError: there are fewer than `size`.
+    """
+    if count < size:
+        raise UserError(
+            "too few images for a batch",
+            where="params.yaml: systems, batch_size",
+            expected=f"at most {count}, the images of the training set",
+            found=size,
+        )
+    order = stream(seed, "sampler", epoch).permutation(count)
+    return list(order[: count - count % size].reshape(-1, size))
 
 
 def _identity_batches(

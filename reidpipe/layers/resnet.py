@@ -113,14 +113,14 @@ def stage(block: type[Block], channels: int, planes: int, depth: int, stride: in
     return nn.Sequential(first, *(block(out, planes) for _ in range(depth - 1)))
 
 
-def plain_state(backbone: Backbone) -> dict[str, Tensor]:
-    """State with torchvision's keys: what attention has added is left out."""
+def plain_state(backbone: nn.Module) -> dict[str, Tensor]:
+    """State of a trunk without what attention has added: a ResNet's keys are torchvision's."""
     state: dict[str, Tensor] = backbone.state_dict()
     return {key: tensor for key, tensor in state.items() if not set(SLOTS) & set(key.split("."))}
 
 
-def load_plain(backbone: Backbone, tensors: Mapping[str, Tensor]) -> None:
-    """Copy torchvision's ResNet weights (without fc); attention keeps its initial weights.
+def load_plain(backbone: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy a trunk's weights, of a ResNet torchvision's without fc; attention keeps its own.
 
     Batch counters may be absent: torchvision's oldest files have none, and nothing reads them.
 
@@ -139,7 +139,7 @@ def load_plain(backbone: Backbone, tensors: Mapping[str, Tensor]) -> None:
     if problems:
         raise UserError(
             "the backbone weights do not fit the network",
-            expected=f"the keys and shapes of torchvision's {backbone.name} without fc",
+            expected=f"the keys and shapes of {backbone.name}, as torchvision has them without fc",
             found="\n".join(problems),
             fix="set weights and systems.ours.backbone of the profile to the same ResNet",
         )

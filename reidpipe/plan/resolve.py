@@ -17,8 +17,9 @@ from reidpipe.formats.params import PARAMS_FILE, Params
 from reidpipe.formats.plan import PLAN_FILE
 from reidpipe.formats.runs import RANDOM, RUNS_FILE, Run
 from reidpipe.formats.settings.data import ArchiveSource, Source
-from reidpipe.formats.settings.training import Recipe, SyntheticWeights
+from reidpipe.formats.settings.training import SyntheticWeights
 from reidpipe.plan.code import Code
+from reidpipe.runtime.settings import OURS, Cluster, Section, keywords
 
 Entry = Mapping[str, Any]
 PIPELINE = Path("dvc.yaml")
@@ -51,10 +52,8 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
     listed = runs_file.load(root / RUNS_FILE)
     code, active = Code(root), params.active
     sources = {name: params.source(name) for name in listed.datasets}
-    runs = {name: _run(run, params) for name, run in listed.runs.items()}
-    networks = {
-        name: f"reidpipe/attention/{run['network']['attention']}.py" for name, run in runs.items()
-    }
+    runs = {name: _run(name, run, params) for name, run in listed.runs.items()}
+    parts = {name: _parts(run["system"], run["network"]) for name, run in runs.items()}
 
     def of(stage: str, *more: str) -> str:
         return code.digest(f"stages/{stage}.py", *more)
@@ -69,7 +68,11 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
             for name, source in sources.items()
         },
         "weights": {
-            role: {**_weights(role, params), "code": of("weights")} for role in listed.weights
+            role: {
+                **_weights(role, params),
+                "code": of("weights", *_parts(OURS, _plain(params))),
+            }
+            for role in listed.weights
         },
         "split": {
             name: {**_split(source, params), "code": of("split")}
@@ -78,9 +81,9 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
         "train": {
             name: {
                 **run,
-                "recipe": _recipe(name, listed.runs[name], params),
+                **_training(name, listed.runs[name], params),
                 "seed": params.seed,
-                "code": of("train", networks[name]),
+                "code": of("train", *parts[name]),
             }
             for name, run in runs.items()
         },
@@ -88,7 +91,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
             name: {
                 "dataset": run["dataset"],
                 "params": extract,
-                "code": of("extract", networks[name]),
+                "code": of("extract", *parts[name]),
             }
             for name, run in runs.items()
         },
@@ -98,36 +101,71 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
             "runs": runs,
             "artifacts": _artifacts(pipeline, runs),
             "libraries": code.libraries,
-            "code": of("report"),
+            "code": of("report", *sorted({file for own in parts.values() for file in own})),
         },
         # Changes no result: no stage depends on it.
         "loading": active.loading.model_dump(mode="json"),
     }
 
 
-def _run(run: Run, params: Params) -> Entry:
+def _run(name: str, run: Run, params: Params) -> Entry:
     """Data set, start and network of a run; what runs.yaml does not say is Ours' own."""
-    attention, classifier = run.attention or params.attention, run.classifier or params.classifier
-    triplet = params.triplet if run.triplet is None else run.triplet
-    network = params.active.network(attention, classifier, triplet=triplet)
-    return {"dataset": run.dataset, "start": run.start, "network": network}
+    if run.system == OURS:
+        attention, classifier = (
+            run.attention or params.attention,
+            run.classifier or params.classifier,
+        )
+        triplet = params.triplet if run.triplet is None else run.triplet
+        network = params.active.network(attention, classifier, triplet=triplet)
+    else:
+        network = params.active.options(run.system)
+    # Of Ours' options not all are a run's: those of the attention that it has not are left out.
+    kind = keywords(f"systems/{run.system}.py", "Network")
+    own = _changed(kind, {}, run.options, f"{RUNS_FILE}: runs.{name}.options")
+    network = {**network, **{key: own[key] for key in run.options}}
+    return {"dataset": run.dataset, "start": run.start, "system": run.system, "network": network}
 
 
-def _recipe(name: str, run: Run, params: Params) -> Entry:
-    """The section `train` of the profile with what the run has otherwise."""
+def _parts(system: str, network: Entry) -> tuple[str, ...]:
+    """Files that a network is made of and that no import names."""
+    attention = network.get("attention")
+    files = (f"reidpipe/systems/{system}.py",)
+    return (*files, f"reidpipe/attention/{attention}.py") if attention else files
+
+
+def _training(name: str, run: Run, params: Params) -> Entry:
+    """Recipe and machine of the profile with what the run has otherwise."""
+    kind = keywords(f"systems/{run.system}.py", "recipe", Cluster)
+    profile = {**params.active.machine.model_dump(), **params.active.recipe(run.system)}
+    own = _changed(kind, profile, run.train, f"{RUNS_FILE}: runs.{name}.train")
+    return _split_recipe(own)
+
+
+def _split_recipe(options: Entry) -> dict[str, Entry]:
+    machine = {name: options[name] for name in Cluster.model_fields}
+    recipe = {name: value for name, value in options.items() if name not in machine}
+    return {"recipe": recipe, "machine": machine}
+
+
+def _changed(kind: type[Section], options: Entry, changes: Entry, where: str) -> Entry:
+    """Options of `kind` with others in their place.
+
+    Raises:
+        UserError: a change is none of `kind`, or has a wrong value.
+    """
     try:
-        own = Recipe.model_validate({**params.active.train.model_dump(), **run.train})
+        found = kind.model_validate({**options, **changes})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise UserError(
-            f"a parameter of the run {name!r} is wrong",
-            where=f"{RUNS_FILE}: runs.{name}.train.{key}",
+            "a parameter is wrong",
+            where=f"{where}.{key}",
             expected=first["msg"],
             found=repr(first["input"]),
-            fix=nearest(key, Recipe.model_fields) if first["type"] == "extra_forbidden" else "",
+            fix=nearest(key, kind.model_fields) if first["type"] == "extra_forbidden" else "",
         ) from None
-    return own.model_dump(mode="json")
+    return found.model_dump(mode="json")
 
 
 def _download(name: str, source: Source, root: Path) -> Entry:
@@ -147,15 +185,24 @@ def _download(name: str, source: Source, root: Path) -> Entry:
 
 def _weights(role: str, params: Params) -> Entry:
     """How the first weights of a role are made."""
-    train, source = params.active.train, params.active.weights
+    active, source = params.active, params.active.weights
     if role == RANDOM:
         return {"source": {"source": RANDOM}}
-    plain = params.active.network("none", "linear", triplet=True)
-    found = {"source": source.model_dump(mode="json"), "network": plain}
+    found = {
+        "source": source.model_dump(mode="json", exclude={"schedule"}),
+        "network": _plain(params),
+    }
     if isinstance(source, SyntheticWeights):
-        own = train.model_copy(update={**source.schedule.model_dump(), "devices": 1, "nodes": 1})
-        found["recipe"] = own.model_dump(mode="json")
-    return {**found, "instructions": train.instructions}
+        kind = keywords(f"systems/{OURS}.py", "recipe", Cluster)
+        where = f"{PARAMS_FILE}: {params.profile}.weights.schedule"
+        own = _changed(kind, {**active.train, "devices": 1, "nodes": 1}, source.schedule, where)
+        found |= _split_recipe(own)
+    return {**found, "instructions": active.machine.instructions}
+
+
+def _plain(params: Params) -> Entry:
+    """The network whose backbone is what the others start from."""
+    return params.active.network("none", "linear", triplet=True)
 
 
 def _split(source: Source, params: Params) -> Entry:

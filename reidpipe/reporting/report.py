@@ -21,6 +21,7 @@ from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.seeds import seed_tables, write_seeds
 from reidpipe.reporting.science.tables import Table, build_tables, warning
 from reidpipe.runtime.machine import prepare
+from reidpipe.runtime.settings import OURS
 
 
 def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
@@ -42,8 +43,9 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     pairs = Pairs(results, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
     checks = check_claims(printed, tables, pairs)
+    active = params.active
     costs = variant_costs(
-        runs, tables[0], params.active.systems.ours["backbone"], params.active.train.image_size
+        runs, tables[0], active.systems[OURS]["backbone"], active.train["image_size"]
     )
 
     folder = root / "reports/tables"

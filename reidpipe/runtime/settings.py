@@ -5,7 +5,7 @@ a section of them, so that an option has one home.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,8 @@ from pydantic_core import CoreSchema, core_schema
 from reidpipe.errors import nearest
 
 PACKAGE = Path(__file__).parents[1]
+OURS = "ours"
+"""The system of a run that names none."""
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Metric = Literal["cosine", "euclidean"]
@@ -34,6 +36,10 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Size = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
+"""Height, width in pixels; YAML and JSON have lists."""
+Milestones = Annotated[tuple[PositiveInt, ...], Field(strict=False)]
+"""Epochs."""
 
 
 class Section(BaseModel):
@@ -74,24 +80,29 @@ class Loading(Section):
 
 @dataclass(frozen=True)
 class Keywords:
-    """Annotates a dict: the options of `name`, a function or class of reidpipe/`file`."""
+    """Annotates a dict: the options of `name`, a function or class of reidpipe/`file`.
+
+    With those of `base` before them, where they stand in one section with others.
+    """
 
     file: str
     name: str
+    base: type[Section] = Section
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(
             lambda section: section.model_dump(),
-            handler.generate_schema(keywords(self.file, self.name)),
+            handler.generate_schema(keywords(self.file, self.name, self.base)),
             serialization=core_schema.plain_serializer_function_ser_schema(dict),
         )
 
 
 @cache
-def keywords(file: str, name: str) -> type[Section]:
+def keywords(file: str, name: str, base: type[Section] = Section) -> type[Section]:
     """The keyword-only arguments of `name` in reidpipe/`file` that have a default, as a section.
 
-    The text is read and not run: most of these files import torch, which takes seconds.
+    It has the fields of `base` too. The text is read and not run: most of these files import torch,
+    which takes seconds.
     """
     arguments = _signature(ast.parse((PACKAGE / file).read_text(encoding="utf-8")), name)
     fields: dict[str, Any] = {
@@ -103,7 +114,7 @@ def keywords(file: str, name: str) -> type[Section]:
         if default
     }
     title = f"{Path(file).stem}.{name}"
-    return create_model(title, __base__=Section, __module__=__name__, **fields)
+    return create_model(title, __base__=base, __module__=__name__, **fields)
 
 
 def _signature(tree: ast.AST, name: str) -> ast.arguments:
@@ -138,7 +149,14 @@ def attentions() -> list[str]:
     return sorted(path.stem for path in found if path.stem != "__init__")
 
 
+def systems() -> list[str]:
+    """Values of `system`: the file names of reidpipe/systems that are papers."""
+    found = (PACKAGE / "systems").glob("*.py")
+    return sorted(path.stem for path in found if path.stem not in {"__init__", "trained"})
+
+
 Attention = Annotated[str, AfterValidator(lambda value: chosen(value, attentions()))]
+System = Annotated[str, AfterValidator(lambda value: chosen(value, systems()))]
 Backbone = Annotated[
     str, AfterValidator(lambda value: chosen(value, literal_keys("layers/resnet.py", "SHAPES")))
 ]
@@ -147,17 +165,33 @@ Layout = Annotated[
 ]
 
 
-class AttentionOptions:
-    """Annotates a dict: by the name of an attention file, the keyword arguments of its class."""
+@dataclass(frozen=True)
+class Sections:
+    """Annotates a dict of options by name: those of each of `names`, of the type `kind` says."""
+
+    names: Callable[[], list[str]]
+    kind: Callable[[str], Any]
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        fields: Mapping[str, Any] = {
-            name: (Annotated[dict[str, Any], Keywords(f"attention/{name}.py", "Attention")], {})
-            for name in attentions()
-        }
-        section = create_model("AttentionOptions", __base__=Section, **fields)
+        fields: Mapping[str, Any] = {name: (self.kind(name), {}) for name in self.names()}
+        section = create_model("Sections", __base__=Section, **fields)
         return core_schema.no_info_after_validator_function(
             lambda found: found.model_dump(),
             handler.generate_schema(section),
             serialization=core_schema.plain_serializer_function_ser_schema(dict),
         )
+
+
+def _attention_options(name: str) -> Any:
+    return Annotated[dict[str, Any], Keywords(f"attention/{name}.py", "Attention")]
+
+
+def _system_options(name: str) -> Any:
+    """Those of its network and, but for Ours, which `train` is the recipe of, of its recipe."""
+    file = f"systems/{name}.py"
+    base = Section if name == OURS else keywords(file, "recipe")
+    return Annotated[dict[str, Any], Keywords(file, "Network", base)]
+
+
+ATTENTION_OPTIONS = Sections(attentions, _attention_options)
+SYSTEM_OPTIONS = Sections(systems, _system_options)

@@ -1,1 +1,80 @@
-"""One paper per file: its network, its losses, its recipe."""
+"""One paper per file: its network, its losses, its recipe.
+
+A file NAME.py has a class `Network`, which is a `System`, and a function `recipe`, which gives a
+`Recipe`. Their keyword arguments with a default are the options: `systems.NAME` of a profile.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Self
+
+from torch import Tensor, nn
+
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.runtime.settings import Metric
+
+
+class System(nn.Module):
+    """What training, extraction, export and the report ask of any network."""
+
+    width: int
+    """D of the descriptor."""
+    metric: Metric = "cosine"
+    """What descriptors are compared by, where the parameters do not say."""
+    backbone: nn.Module
+    """What first weights fill; it has a `name`."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images [B, 3, H, W] -> what the losses need, each [B, ...].
+
+        Among it are `scores` [B, C], of which the largest is the answer.
+        """
+        raise NotImplementedError
+
+    def losses(self, out: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Scalar terms by name, whose sum is the loss.
+
+        `out` is the whole batch's, of all ranks; no parameter may be used.
+        """
+        raise NotImplementedError
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The descriptor [B, D] that is searched with; call `eval()` first."""
+        raise NotImplementedError
+
+    def last_map(self) -> nn.Module:
+        """The part whose output is the last feature map [B, C, H, W]."""
+        raise NotImplementedError
+
+    def classifiers(self) -> list[nn.Module]:
+        """The parts that are not used after training."""
+        raise NotImplementedError
+
+    def begin(self, phase: str) -> None:
+        """Do what a phase of the recipe begins with, once."""
+
+    def about(self) -> dict[str, Any]:
+        """JSON-able arguments from which `from_about` builds this network again."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> Self:
+        """Build the network, without its weights; keys that are not arguments are left alone.
+
+        Raises:
+            UserError: an argument is missing.
+            ValueError: a value is none that a network is built with.
+        """
+        raise NotImplementedError
+
+
+def network(system: str) -> type[System]:
+    """The network of `reidpipe/systems/{system}.py`."""
+    found: type[System] = import_module(f"reidpipe.systems.{system}").Network
+    return found
+
+
+def recipe(system: str, options: Mapping[str, Any]) -> Recipe:
+    """The recipe of `reidpipe/systems/{system}.py`, with `options` in place of the paper's."""
+    found: Recipe = import_module(f"reidpipe.systems.{system}").recipe(**options)
+    return found

@@ -19,24 +19,40 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.errors import UserError
+from reidpipe.formats.settings.training import Identities, Phase, Recipe
 from reidpipe.layers.heads import Cosine, Linear
 from reidpipe.layers.placement import place
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.losses.circle import circle_logits, unified_logits
 from reidpipe.losses.triplet import batch_hard
-from reidpipe.runtime.settings import AttentionOptions, Backbone, Fraction, Keywords, keywords
+from reidpipe.runtime.settings import (
+    ATTENTION_OPTIONS,
+    Backbone,
+    Fraction,
+    Keywords,
+    Milestones,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Size,
+    keywords,
+)
+from reidpipe.systems import System
 
 Classifier = Literal["linear", "circle", "unified"]
 MARGINS = {"circle": circle_logits, "unified": unified_logits}
 ABOUT = ("backbone", "attention", "attention_options", "classifier", "circle", "num_classes")
 
 
-class Network(nn.Module):
+class Network(System):
     """Images [B, 3, H, W] -> what the losses need; embeddings [B, D] for retrieval.
 
     Keyword arguments without a default are the run's (runs.yaml, params.yaml); those with one are
     options, set under `systems.ours` of a profile.
     """
+
+    backbone: ResNet
 
     def __init__(
         self,
@@ -46,7 +62,7 @@ class Network(nn.Module):
         classifier: Classifier,
         triplet: bool,
         backbone: Backbone = "resnet50",
-        options: Annotated[dict[str, Any], AttentionOptions()] = {},  # noqa: B006 - is not changed
+        options: Annotated[dict[str, Any], ATTENTION_OPTIONS] = {},  # noqa: B006 - is not changed
         label_smoothing: Fraction = 0.1,
         batch_hard: Annotated[dict[str, Any], Keywords("losses/triplet.py", "batch_hard")] = {},  # noqa: B006
         circle: Annotated[dict[str, Any], Keywords("losses/circle.py", "circle_logits")] = {},  # noqa: B006
@@ -94,18 +110,21 @@ class Network(nn.Module):
         embedding: Tensor = self.neck(self.feature(images))
         return embedding
 
+    def last_map(self) -> nn.Module:
+        """The last stage of the ResNet."""
+        return self.backbone.layer4
+
+    def classifiers(self) -> list[nn.Module]:
+        """The one behind the BN neck."""
+        return [self.head]
+
     def about(self) -> dict[str, Any]:
-        """JSON-able arguments from which `from_about` builds this network again."""
+        """All but the losses, which no test needs."""
         return dict(self._about)
 
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self:
-        """Build the network, without its weights; keys that are not arguments are left alone.
-
-        Raises:
-            UserError: an argument is missing.
-            ValueError: a value is none that a network is built with.
-        """
+        """As in `System`."""
         if missing := [name for name in ABOUT if name not in about]:
             raise UserError(
                 "a model file does not say how its network is built",
@@ -118,3 +137,43 @@ class Network(nn.Module):
         options = keywords("systems/ours.py", "Network").model_validate(found).model_dump()
         plain = {name: about[name] for name in ("num_classes", "attention", "classifier")}
         return cls(**plain, **options, triplet=False)
+
+
+def recipe(
+    *,
+    image_size: Size = (256, 128),
+    identities: PositiveInt = 16,
+    images: PositiveInt = 4,
+    augment: Annotated[dict[str, Any], Keywords("images/transforms.py", "augment")] = {},  # noqa: B006
+    epochs: PositiveInt = 120,
+    lr: PositiveFloat = 3.5e-4,
+    weight_decay: NonNegativeFloat = 5e-4,
+    warmup_epochs: NonNegativeInt = 10,
+    milestones: Milestones = (40, 70),
+    gamma: Fraction = 0.1,
+) -> Recipe:
+    """Adam with linear warm-up and steps on P x K batches; the section `train` of a profile.
+
+    Args:
+        image_size: height, width in pixels.
+        identities: P.
+        images: K.
+        augment: what is otherwise than in the ReID baselines.
+        epochs: of the only phase.
+        lr: learning rate after the warm-up.
+        weight_decay: added to the gradients, as Adam has it.
+        warmup_epochs: during which the rate rises.
+        milestones: epochs at which the rate falls.
+        gamma: to what part.
+    """
+    phase = Phase(
+        epochs=epochs,
+        optimiser="adam",
+        lr=lr,
+        weight_decay=weight_decay,
+        warmup_epochs=warmup_epochs,
+        milestones=milestones,
+        gamma=gamma,
+    )
+    batches = Identities(identities=identities, images=images)
+    return Recipe(image_size=image_size, batches=batches, augment=augment, phases=(phase,))

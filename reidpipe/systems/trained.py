@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from reidpipe.errors import UserError
 from reidpipe.formats import weights as checkpoint
-from reidpipe.systems.ours import Network
+from reidpipe.runtime.settings import OURS
+from reidpipe.systems import System, network
 
 _LINES = 5
 """torch names every tensor that does not fit; a few tell the story."""
@@ -15,7 +16,7 @@ _LINES = 5
 class Trained(NamedTuple):
     """A network on the CPU in evaluation mode, and what its file says beside."""
 
-    model: Network
+    model: System
     image_size: tuple[int, int]
     """Height, width in pixels."""
     run: str
@@ -29,7 +30,8 @@ def load(path: Path) -> Trained:
     """
     tensors, about = checkpoint.load(path)
     try:
-        model = Network.from_about(about)
+        # The files of Ours are older than the word.
+        model = network(about.get("system", OURS)).from_about(about)
         model.load_state_dict(tensors)
         return Trained(model.eval(), _size(about["image_size"]), str(about["run"]))
     except (LookupError, TypeError, ValueError, RuntimeError, ImportError) as error:

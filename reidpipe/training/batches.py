@@ -1,4 +1,4 @@
-"""P x K batches of augmented images, made ahead by workers where there are any."""
+"""Batches of augmented images, made ahead by workers where there are any."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from reidpipe.formats.settings.training import Recipe
+from reidpipe.formats.settings.training import Identities, Recipe
 from reidpipe.images.images import Images
 from reidpipe.images.loading import ahead
-from reidpipe.images.sampler import Indices, batches
+from reidpipe.images.sampler import Indices, batches, shuffled
 from reidpipe.images.transforms import augment, erase, normalise
 from reidpipe.runtime import ranks
 
 
 class Batch(NamedTuple):
-    """What one step sees of P x K images, or this rank's share of them."""
+    """What one step sees, or this rank's share of them."""
 
     images: Tensor
     """uint8 [B, 3, H, W], flipped and cropped."""
@@ -51,7 +51,7 @@ class TrainingSet(Dataset[Batch]):
         self.steps = len(self._rows)
         """Batches of an epoch: the same number in every one."""
         # Asked here: a worker process knows of no ranks.
-        self._share = ranks.share(recipe.identities * recipe.images)
+        self._share = ranks.share(recipe.batches.size)
 
     @property
     def num_classes(self) -> int:
@@ -81,5 +81,7 @@ class TrainingSet(Dataset[Batch]):
         return ahead(self, order, workers=self.workers, device=device)
 
     def _batches(self, epoch: int) -> list[Indices]:
-        shape = {"identities": self.recipe.identities, "images": self.recipe.images}
-        return batches(self.labels, **shape, seed=self.seed, epoch=epoch)
+        kind, key = self.recipe.batches, {"seed": self.seed, "epoch": epoch}
+        if isinstance(kind, Identities):
+            return batches(self.labels, identities=kind.identities, images=kind.images, **key)
+        return shuffled(len(self.labels), kind.size, **key)

@@ -1,4 +1,4 @@
-"""The paper's recipe: P x K batches, the losses of the network, Adam, warm-up, steps."""
+"""The training of any system: the phases of its recipe, the losses of its network."""
 
 import math
 from collections.abc import Sequence
@@ -6,28 +6,31 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Recipe
+from reidpipe.layers.dropout import draw_from
 from reidpipe.runtime import machine, ranks
 from reidpipe.runtime.progress import progress
-from reidpipe.systems.ours import Network
+from reidpipe.systems import System
 from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.interruption import noticed
-from reidpipe.training.position import Position, keep, restore
+from reidpipe.training.phases import ready, set_rate
+from reidpipe.training.position import Position, keep, put_back, restore
 from reidpipe.training.resume import State
 from reidpipe.training.schedule import learning_rate
 
-MEMORY_FIX = "lower train.identities (P) or train.image_size, or choose train.precision=bf16"
+MEMORY_FIX = "lower the batch or the image_size of the recipe, or choose train.precision=bf16"
 
 
 def fit(
-    model: Network,
+    model: System,
     data: TrainingSet,
     *,
     recipe: Recipe,
+    seed: int,
     device: torch.device,
+    precision: str,
     state: State,
     label: str,
 ) -> list[dict[str, float]]:
@@ -37,53 +40,62 @@ def fit(
         UserError: a loss is not finite (before the optimiser's step), or the GPU's memory is full.
         SystemExit: SIGINT or SIGTERM, after the state was saved.
     """
-    machine.on_device(model, device).train()
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = Adam(weights, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-    scaler = torch.GradScaler(device.type, enabled=recipe.precision == "fp16")
-    position = restore(state, model, optimiser, scaler)
-    network = ranks.synchronised(model, device)
-    steps, size = data.steps, recipe.identities * recipe.images
-    total = recipe.epochs * steps * size
+    machine.on_device(model, device)
+    learnable = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    scaler = torch.GradScaler(device.type, enabled=precision == "fp16")
+    position, moments = restore(state, model, scaler)
+    steps, size = data.steps, recipe.batches.size
     height, width = recipe.image_size
-    work = f"{recipe.identities} x {recipe.images} of {height}x{width}, {recipe.precision}"
+    work = f"{recipe.batches} of {height}x{width}, {precision}"
 
     with (
         noticed() as stop,
-        progress(label, total, quiet=ranks.rank() > 0) as show,
+        progress(label, recipe.epochs * steps * size, quiet=ranks.rank() > 0) as show,
         data.batches(position.epoch, position.step, device) as batches,
     ):
-        while position.epoch < recipe.epochs:
-            for batch in islice(batches, steps - position.step):
-                rate = learning_rate(recipe, position.epoch, position.step, steps)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
+        for first, phase in recipe.starts():
+            last = first + phase.epochs
+            if position.epoch >= last:
+                continue
+            begins = (position.epoch, position.step) == (first, 0)
+            if begins:
+                model.begin(phase.name)
+            optimiser = ready(model, phase, learnable)
+            if not begins:  # a state that was saved before a phase has the moments of another
+                put_back(moments, optimiser)
+            network = ranks.synchronised(model, device)
+            while position.epoch < last:
+                for batch in islice(batches, steps - position.step):
+                    rate = learning_rate(phase, position.epoch - first, position.step, steps)
+                    set_rate(optimiser, rate)
+                    draw_from(model, seed, position.epoch, position.step)
 
-                with machine.memory_explained(device, work, MEMORY_FIX):
-                    loss, values = step(model, network, *batch.on(device), recipe.precision)
-                    check_finite(values, position, data.images.members, batch)
-                    optimiser.zero_grad()
-                    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                    scaler.step(optimiser)
-                    scaler.update()
+                    with machine.memory_explained(device, work, MEMORY_FIX):
+                        loss, values = step(model, network, *batch.on(device), precision)
+                        check_finite(values, position, data.images.members, batch)
+                        optimiser.zero_grad()
+                        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                        scaler.step(optimiser)
+                        scaler.update()
 
-                position.add(values)
-                seen = (position.epoch * steps + position.step) * size
-                show(seen, values={"epoch": position.epoch + 1, "lr": rate, **values})
-                stopped = stop.noticed_by_any(device)
-                if stopped or state.due(epoch_ends=False):
+                    position.add(values)
+                    seen = (position.epoch * steps + position.step) * size
+                    show(seen, values={"epoch": position.epoch + 1, "lr": rate, **values})
+                    stopped = stop.noticed_by_any(device)
+                    if stopped or state.due(epoch_ends=False):
+                        keep(state, position, model, optimiser, scaler)
+                    if stopped:
+                        stop.leave(device)
+                # Also where a run goes on that was stopped after the epoch's last step.
+                rate = learning_rate(phase, position.epoch - first, steps - 1, steps)
+                position.end_epoch(rate)
+                if position.epoch < recipe.epochs and state.due(epoch_ends=True):
                     keep(state, position, model, optimiser, scaler)
-                if stopped:
-                    stop.leave(device)
-            # Also where a run goes on that was stopped after the epoch's last step.
-            position.end_epoch(learning_rate(recipe, position.epoch, steps - 1, steps))
-            if position.epoch < recipe.epochs and state.due(epoch_ends=True):
-                keep(state, position, model, optimiser, scaler)
     return position.history
 
 
 def step(
-    model: Network, network: nn.Module, images: Tensor, labels: Tensor, precision: str
+    model: System, network: nn.Module, images: Tensor, labels: Tensor, precision: str
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of one batch (of all ranks' shares), and its values for the history.
 

@@ -1,5 +1,6 @@
 """How far a training run has come, and its way into a state file and back."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,39 +43,41 @@ def keep(
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     for number, values in optimiser.state_dict()["state"].items():
         for name, value in values.items():
-            tensors[f"{_OPTIMISER}{number}.{name}"] = value
+            if value is not None:  # SGD's momentum before its first step
+                tensors[f"{_OPTIMISER}{number}.{name}"] = value
     state.save(tensors, {"position": asdict(position), "scaler": scaler.state_dict()})
 
 
-def restore(state: State, model: nn.Module, optimiser: Optimizer, scaler: GradScaler) -> Position:
-    """Put a saved state back, or start at the beginning."""
+def restore(
+    state: State, model: nn.Module, scaler: GradScaler
+) -> tuple[Position, dict[str, Tensor]]:
+    """Put a saved state back, or start at the beginning; with what `put_back` takes."""
     saved = state.load()
     if saved is None:
-        return Position()
+        return Position(), {}
     tensors, about = saved
-    weights = {
-        name.removeprefix(_MODEL): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(_MODEL)
-    }
-    model.load_state_dict(weights)
-    groups = optimiser.state_dict()["param_groups"]
-    moments = _moments(tensors, optimiser)
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    model.load_state_dict(_of(_MODEL, tensors))
     if about["scaler"]:
         scaler.load_state_dict(about["scaler"])
-    return Position(**about["position"])
+    return Position(**about["position"]), _of(_OPTIMISER, tensors)
 
 
-def _moments(tensors: dict[str, Tensor], optimiser: Optimizer) -> dict[int, dict[str, Any]]:
+def put_back(moments: Mapping[str, Tensor], optimiser: Optimizer) -> None:
+    """Give the optimiser what it had when the state was saved."""
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    moments: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith(_OPTIMISER):
-            number, kind = name.removeprefix(_OPTIMISER).split(".", 1)
-            like = parameters[int(number)]
-            # The fused optimiser walks through memory: moments must be laid out like the weights.
-            if tensor.shape == like.shape:
-                tensor = torch.empty_like(like).copy_(tensor)  # noqa: PLW2901
-            moments.setdefault(int(number), {})[kind] = tensor
-    return moments
+    found: dict[int, dict[str, Any]] = {}
+    for name, tensor in moments.items():
+        number, kind = name.split(".", 1)
+        like = parameters[int(number)]
+        # The fused optimiser walks through memory: moments must be laid out like the weights.
+        if tensor.shape == like.shape:
+            tensor = torch.empty_like(like).copy_(tensor)  # noqa: PLW2901
+        found.setdefault(int(number), {})[kind] = tensor
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": found, "param_groups": groups})
+
+
+def _of(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)
+    }

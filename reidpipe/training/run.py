@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reidpipe import systems
 from reidpipe.files import write_csv
 from reidpipe.formats import manifest as manifest_file
 from reidpipe.formats import weights
@@ -11,9 +12,10 @@ from reidpipe.formats.settings.training import Recipe
 from reidpipe.images.images import Images
 from reidpipe.layers.initial import initialise, torch_stream
 from reidpipe.layers.resnet import load_plain
-from reidpipe.runtime import machine, ranks
-from reidpipe.runtime.settings import Loading
-from reidpipe.systems.ours import Network
+from reidpipe.runtime import ranks
+from reidpipe.runtime.machine import prepare
+from reidpipe.runtime.settings import Cluster, Loading
+from reidpipe.systems import System
 from reidpipe.training.batches import TrainingSet
 from reidpipe.training.loop import fit
 from reidpipe.training.resume import State, key
@@ -23,10 +25,12 @@ ONE_PROCESS = Loading()
 
 def train(
     run: str,
+    system: str,
     network: Mapping[str, Any],
     recipe: Recipe,
     seed: int,
     *,
+    machine: Cluster,
     archive: Path,
     manifest: Path,
     start: Path | None,
@@ -41,9 +45,11 @@ def train(
 
     Args:
         run: its name.
-        network: keyword arguments of the system's network.
-        recipe: everything else about the training.
-        seed: of weights, batches and augmentation.
+        system: a file name of reidpipe/systems.
+        network: keyword arguments of its network.
+        recipe: how it is trained.
+        seed: of weights, batches, augmentation and dropout.
+        machine: where.
         archive: the packed data set.
         manifest: its table.
         start: file of the first weights; without one, or with an empty one, they are random.
@@ -52,17 +58,27 @@ def train(
         code: digest of the code that trains.
         loading: how images are read, which changes no result.
     """
-    device = machine.prepare(recipe.device, recipe.threads, recipe.instructions)
-    device = ranks.launch(device, recipe.devices, recipe.nodes)
-    config = {"run": run, "network": network, "recipe": recipe.model_dump(mode="json")}
+    device = prepare(machine.device, machine.threads, machine.instructions)
+    device = ranks.launch(device, machine.devices, machine.nodes)
+    how = {"recipe": recipe.model_dump(mode="json"), "machine": machine.model_dump(mode="json")}
+    config = {"run": run, "system": system, "network": network, **how}
     inputs = [archive, manifest, *([start] if start else [])]
     state_key = key({**config, "seed": seed, "code": code}, inputs)
     with State(state_key, writes=ranks.rank() == 0) as state:
         data = training_set(archive, manifest, recipe, seed, loading)
-        model = new_model(network, data.num_classes, seed)
+        model = new_model(system, network, data.num_classes, seed)
         if start and (tensors := weights.load(start)[0]):
             load_plain(model.backbone, tensors)
-        history = fit(model, data, recipe=recipe, device=device, state=state, label=run)
+        history = fit(
+            model,
+            data,
+            recipe=recipe,
+            seed=seed,
+            device=device,
+            precision=machine.precision,
+            state=state,
+            label=run,
+        )
         if ranks.rank() > 0:
             return
         about = {**model.about(), "image_size": recipe.image_size, "run": run}
@@ -83,8 +99,8 @@ def training_set(
     return TrainingSet(images, rows["label"].to_numpy(), recipe, seed, loading.workers)
 
 
-def new_model(network: Mapping[str, Any], num_classes: int, seed: int) -> Network:
+def new_model(system: str, network: Mapping[str, Any], num_classes: int, seed: int) -> System:
     """The network with its random weights, which follow from the seed alone."""
-    model = Network(num_classes, **network)
+    model = systems.network(system)(num_classes, **network)
     initialise(model, torch_stream(seed, "weights"))
     return model

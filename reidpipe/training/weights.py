@@ -20,15 +20,11 @@ from reidpipe.files import digest
 from reidpipe.formats import weights
 from reidpipe.formats.runs import RANDOM
 from reidpipe.formats.settings.data import SyntheticSource
-from reidpipe.formats.settings.training import (
-    Recipe,
-    SyntheticWeights,
-    TorchvisionWeights,
-    WeightsSource,
-)
+from reidpipe.formats.settings.training import SyntheticWeights, TorchvisionWeights, WeightsSource
 from reidpipe.layers.resnet import Backbone, load_plain, plain_state
 from reidpipe.runtime import machine
-from reidpipe.systems import trained
+from reidpipe.runtime.settings import OURS, Cluster
+from reidpipe.systems import recipe, trained
 from reidpipe.training.run import train
 
 # torchvision's two ResNet-50 files (its ResNet50_Weights names the addresses). The eight digits of
@@ -73,9 +69,11 @@ def trained_on_others(source: SyntheticWeights, entry: Mapping[str, Any]) -> dic
         splitting.split(zipped, manifest, people.layout)
         train(
             "weights",
+            OURS,
             entry["network"],
-            Recipe.model_validate(entry["recipe"]),
+            recipe(OURS, entry["recipe"]),
             source.seed,
+            machine=Cluster.model_validate(entry["machine"]),
             archive=zipped,
             manifest=manifest,
             start=None,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reidpipe.layers.initial import initialise
 from reidpipe.layers.placement import place
 from reidpipe.layers.resnet import Backbone
-from reidpipe.runtime.settings import AttentionOptions, attentions, keywords
+from reidpipe.runtime.settings import ATTENTION_OPTIONS, attentions, keywords
 
 OTHER_VALUES = [
     ("se", "reduction", 8),
@@ -90,6 +90,6 @@ def test_values_and_options_outside_the_literature_are_refused(
     name: str, option: str, value: object
 ) -> None:
     with pytest.raises(ValidationError, match=option):
-        TypeAdapter(Annotated[dict[str, Any], AttentionOptions()]).validate_python(
+        TypeAdapter(Annotated[dict[str, Any], ATTENTION_OPTIONS]).validate_python(
             {name: {option: value}}
         )

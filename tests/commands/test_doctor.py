@@ -15,6 +15,7 @@ from reidpipe.errors import UserError
 from reidpipe.formats import plan
 from reidpipe.formats.params import load
 from reidpipe.plan.resolve import resolve
+from reidpipe.systems import recipe as recipe_of
 from tests.datasets.archives import market, to_zip
 
 ROOT = Path(__file__).parents[2]
@@ -193,11 +194,16 @@ def test_a_gpu_that_a_step_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch)
 
 def test_steps_are_measured() -> None:
     profile = load(ROOT / "params.yaml", profile="embedded").active
-    params, network = profile.train, profile.network("eca", "linear", triplet=False)
-    seconds, memory = training.step_cost(network, params, torch.device("cpu"))
+    network = profile.network("eca", "linear", triplet=False)
+    run, options = {"system": "ours", "network": network}, profile.recipe("ours")
+
+    def cost(identities: int) -> tuple[float, float]:
+        recipe = recipe_of("ours", {**options, "identities": identities})
+        return training.step_cost(run, recipe, profile.machine, torch.device("cpu"))
+
+    seconds, memory = cost(options["identities"])
     assert seconds > 0
     assert 0.018 < memory < 1, "half of ResNet-10 has 1.2 million parameters of 16 bytes"
-    half = params.model_copy(update={"identities": params.identities // 2})
-    less = training.step_cost(network, half, torch.device("cpu"))[1]
+    less = cost(options["identities"] // 2)[1]
     parameters = 1.23e6 * 16 / (1 << 30)
     assert (memory - parameters) / (less - parameters) == pytest.approx(2, abs=0.1)

@@ -46,7 +46,7 @@ def committed_with(line: str, other: str, tmp_path: Path) -> Path:
 def test_1e_4_is_a_number_though_yaml_1_1_reads_a_string(tmp_path: Path) -> None:
     path = committed_with("    lr: 6.0e-3", "    lr: 1e-4", tmp_path)
     assert yaml.safe_load(path.read_text())["embedded"]["train"]["lr"] == "1e-4"
-    assert load(path).active.train.lr == 1e-4
+    assert load(path).active.train["lr"] == 1e-4
 
 
 @pytest.mark.parametrize("value", ["on", "yes", "0", "1", "'true'", "maybe", "", "[true]"])
@@ -165,7 +165,7 @@ def test_no_file_says_where_to_run_from(tmp_path: Path) -> None:
 
 
 def test_what_the_file_does_not_say_is_the_default_of_the_code() -> None:
-    ours = load(ROOT / "params.yaml").active.systems.ours
+    ours = load(ROOT / "params.yaml").active.systems["ours"]
     assert ours["options"]["none"] == {}
     assert ours["options"]["nonlocal"] == {"inner": "half", "form": "embedded"}
     assert ours["circle"] == {"scale": 64.0, "margin": 0.35}

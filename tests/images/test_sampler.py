@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reidpipe.errors import UserError
-from reidpipe.formats.params import load
 from reidpipe.images.images import Images
 from reidpipe.images.sampler import batches
 from reidpipe.runtime.streams import stream
+from reidpipe.systems import recipe as recipe_of
 from reidpipe.training.batches import Batch, TrainingSet
 
 
@@ -112,11 +112,11 @@ def test_any_number_of_workers_gives_the_same_batches(tmp_path: Path, cache_mb: 
             archive.writestr(f"{row}.png", buffer.getvalue())
     names = [f"{row}.png" for row in range(len(LABELS))]
     images = Images(tmp_path / "a.zip", names, (12, 6), cache_mb)
-    recipe = load(profile="embedded").active.train.model_copy(update=SHAPE)
+    recipe = recipe_of("ours", {"image_size": (12, 6), "epochs": 4, **SHAPE})
 
     def served(workers: int) -> list[Batch]:
         """From the second batch of the third epoch to the end of the run, the fourth."""
-        data = TrainingSet(images, LABELS, recipe.model_copy(update={"epochs": 4}), 0, workers)
+        data = TrainingSet(images, LABELS, recipe, 0, workers)
         with data.batches(2, 1, torch.device("cpu")) as found:
             return list(found)
 

@@ -22,7 +22,7 @@ def step(module="none", **options):
     content = read(Path("params.yaml"))
     content["embedded"]["systems"]["ours"] |= options
     profile = Params.model_validate(content).active
-    network = new_model(profile.network(module, "linear", triplet=True), 3, seed=0)
+    network = new_model("ours", profile.network(module, "linear", triplet=True), 3, seed=0)
     images = torch.rand(6, 3, 32, 16, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
     loss, values = loop.step(network, network, images, labels, "fp32")

@@ -118,7 +118,7 @@ def test_a_value_of_evaluation_retrains_nothing(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "expected"),
     [
-        ("attention/eca.py", "k // 2", "(k - 1) // 2", {"train", "extract"}),
+        ("attention/eca.py", "k // 2", "(k - 1) // 2", {"train", "extract", "report"}),
         ("reporting/report.py", "for table in tables:", "for table in [*tables]:", {"report"}),
     ],
 )

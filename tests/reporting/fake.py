@@ -50,7 +50,7 @@ def build(root: Path) -> None:
     for run_of in made.artifacts.values():  # their bytes are hashed, not read
         (root / f"runs/{run_of}/model.safetensors").write_bytes(run_of.encode())
     for name in ("market1501-baseline", "market1501-ours"):
-        _model(root, name, made.runs[name], made.params.active.train.image_size)
+        _model(root, name, made.runs[name], made.params.active.train["image_size"])
 
 
 def resolved(root: Path) -> Experiment:

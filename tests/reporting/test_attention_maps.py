@@ -16,6 +16,7 @@ from reidpipe.systems.trained import load
 def network(inputs: Inputs) -> tuple[Network, torch.Tensor]:
     """The fake Ours with gates that are not flat, and two images of one person."""
     model, size, _ = load(inputs.root / "runs/market1501-ours/model.safetensors")
+    assert isinstance(model, Network)
     for name, weights in model.named_parameters():
         if name.endswith("spatial.bn.weight"):
             torch.nn.init.ones_(weights)

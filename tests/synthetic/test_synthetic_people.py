@@ -1,6 +1,7 @@
 """Bodies, clothes, light and boxes of the synthetic people."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_good_boxes_hold_the_person(size: tuple[int, int]) -> None:
     assert cut <= 9
 
 
-def usual(**changes: float) -> SyntheticSource:
+def usual(**changes: Any) -> SyntheticSource:
     return SyntheticSource(layout="market1501", cameras=2, train_ids=1, test_ids=1, **changes)
 
 

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reidpipe.formats.params import load
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.runtime.streams import stream
+from reidpipe.systems import recipe as recipe_of
 from tests.training.process import Forks
 
-ROOT = Path(__file__).parents[2]
 IDENTITIES, IMAGES = 6, 4
 
 
@@ -39,19 +38,18 @@ def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    """The embedded recipe, shrunk to seconds."""
+    """Ours, shrunk to seconds."""
     small = {
         "epochs": 3,
+        "lr": 6e-3,
+        "warmup_epochs": 2,
         "milestones": (2,),
         "image_size": (32, 16),
         "identities": 3,
         "images": 2,
-        "threads": 1,
-        "instructions": "native",  # those of tests/conftest.py, here and in what it starts
         "augment": {"flip": 0.5, "pad": 2, "erase": 0.5},
     }
-    whole = load(ROOT / "params.yaml", profile="embedded").active.train
-    return Recipe.model_validate(whole.model_dump() | small)
+    return recipe_of("ours", small)
 
 
 @pytest.fixture(scope="session")

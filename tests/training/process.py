@@ -21,7 +21,7 @@ from typing import Any
 
 from reidpipe.errors import reported
 from reidpipe.formats.settings.training import Recipe
-from reidpipe.runtime.settings import Loading
+from reidpipe.runtime.settings import Cluster, Loading, Section
 from reidpipe.training import resume
 from reidpipe.training.run import train
 from tests import fresh
@@ -33,6 +33,19 @@ OURS = {
     "backbone": "resnet10_x0_5",
 }
 """Keyword arguments of the network."""
+MACHINE = Cluster(device="cpu", threads=1)
+
+
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    """Other values, each where it stands: in the batches, the first phase, the recipe."""
+    first, *others = recipe.phases
+    parts: list[Section] = []
+    for part in (recipe.batches, first):
+        own = {key: value for key, value in changes.items() if key in type(part).model_fields}
+        parts.append(part.model_copy(update=own))
+        changes = {key: value for key, value in changes.items() if key not in own}
+    batches, phase = parts
+    return recipe.model_copy(update={**changes, "batches": batches, "phases": (phase, *others)})
 
 
 def arguments(tiny_set: tuple[Path, Path], recipe: Recipe, *options: str) -> list[str]:
@@ -180,7 +193,18 @@ def main(words: list[str]) -> None:
     outputs = {"model_file": Path("b/model.safetensors"), "history_file": Path("b/history.csv")}
     loading = Loading(workers=args.workers)
     files |= outputs
-    train("tiny", OURS, args.recipe, 0, **files, start=None, code="tests", loading=loading)
+    train(
+        "tiny",
+        "ours",
+        OURS,
+        args.recipe,
+        0,
+        machine=MACHINE,
+        **files,
+        start=None,
+        code="tests",
+        loading=loading,
+    )
 
 
 if __name__ == "__main__":

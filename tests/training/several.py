@@ -22,17 +22,17 @@ from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.images.images import Images
 from reidpipe.runtime import machine, ranks
-from reidpipe.systems.ours import Network
+from reidpipe.systems import System
 from reidpipe.training import position, resume
 from reidpipe.training import run as training
-from tests.training.process import OURS
+from tests.training.process import MACHINE, OURS
 
 make, save = training.new_model, resume.State.save
 
 
-def frozen(network: Mapping[str, Any], num_classes: int, seed: int) -> Network:
+def frozen(system: str, network: Mapping[str, Any], num_classes: int, seed: int) -> System:
     """A network whose batch norms stay in evaluation mode."""
-    model = make(network, num_classes, seed)
+    model = make(system, network, num_classes, seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train = lambda mode=True, module=module: module  # type: ignore[method-assign]
@@ -50,7 +50,6 @@ def main(
     folder: Path, archive: Path, manifest: Path, devices: int, last: int, *, interrupts: bool
 ) -> None:
     recipe = Recipe.model_validate_json((folder / "recipe.json").read_text())
-    recipe = recipe.model_copy(update={"devices": devices})
     training.new_model = frozen
     losses: list[float] = []
     add = position.Position.add
@@ -70,16 +69,18 @@ def main(
     files: dict[str, Any] = {"model_file": folder / "model", "history_file": folder / "history.csv"}
     training.train(
         "tiny",
+        "ours",
         OURS,
         recipe,
         0,
+        machine=MACHINE.model_copy(update={"devices": devices}),
         archive=archive,
         manifest=manifest,
         start=None,
         **files,
         code="tests",
     )
-    model = frozen(OURS, 6, 0).eval()
+    model = frozen("ours", OURS, 6, 0).eval()
     members = [line.split(",")[0] for line in manifest.read_text().splitlines()[1:]]
     images = Images(archive, members, (32, 16), cache_mb=0)
     device = machine.prepare("cpu", 1)

@@ -9,7 +9,7 @@ import pytest
 from reidpipe.files import digest
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.runtime.streams import stream
-from tests.training.process import Forks
+from tests.training.process import Forks, changed
 
 Set = tuple[Path, Path]
 KILLED = 9
@@ -41,7 +41,7 @@ def forget_outputs() -> None:
 @pytest.mark.xdist_group("kills at changes")
 def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: Recipe, forks: Forks) -> None:
     """Three epochs save two states, then the model and the history: every change of them."""
-    short = recipe.model_copy(update={"epochs": 3})
+    short = changed(recipe, epochs=3)
     expected = undisturbed(forks, tiny_set, short)
     kills = 0
     while (status := forks(tiny_set, short, "--dies-at", str(kills + 1)).wait()) != 0:
@@ -59,7 +59,7 @@ def test_killed_at_each_change_of_a_file(tiny_set: Set, recipe: Recipe, forks: F
 @pytest.mark.xdist_group("kills at random")
 def test_killed_at_random_moments(tiny_set: Set, recipe: Recipe, forks: Forks) -> None:
     """A moment may lie beyond the end: the bytes are compared, and the next run begins anew."""
-    longer = recipe.model_copy(update={"epochs": 80})
+    longer = changed(recipe, epochs=80)
     begun = time.monotonic()
     expected = undisturbed(forks, tiny_set, longer)
     length = time.monotonic() - begun  # on this machine, as busy as it is

@@ -17,10 +17,10 @@ from reidpipe.formats import weights as checkpoint
 from reidpipe.formats.settings.evaluation import EvaluateParams
 from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.formats.settings.training import Recipe
-from reidpipe.runtime.settings import Loading
+from reidpipe.runtime.settings import Cluster, Loading, Precision
 from reidpipe.training.run import train
 from tests.training.dying import KilledError, die_in_step, save_every_step
-from tests.training.process import OURS
+from tests.training.process import OURS, changed
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is there")
 Set = tuple[Path, Path]
@@ -34,8 +34,8 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def on_gpu(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"device": "cuda", "precision": "bf16", "image_size": (64, 32)})
+def larger(recipe: Recipe) -> Recipe:
+    return changed(recipe, image_size=(64, 32))
 
 
 def go(
@@ -43,7 +43,10 @@ def go(
     recipe: Recipe,
     folder: Path,
     network: Mapping[str, Any] = OURS,
+    *,
     workers: int = 0,
+    precision: Precision = "bf16",
+    device: str = "cuda",
 ) -> str:
     archive, manifest = tiny_set
     model, history = folder / "model.safetensors", folder / "history.csv"
@@ -54,67 +57,66 @@ def go(
         "history_file": history,
     }
     loading = Loading(workers=workers)
-    train("tiny", network, recipe, 0, **files, start=None, code="tests", loading=loading)
+    files |= {"machine": Cluster(device=device, threads=1, precision=precision)}
+    train("tiny", "ours", network, recipe, 0, **files, start=None, code="tests", loading=loading)
     return digest(model) + digest(history)
 
 
 @pytest.mark.parametrize("attention", ["none", "se", "eca", "cbam", "nonlocal", "danet"])
 @pytest.mark.parametrize("backbone", ["resnet10_x0_5", "resnet50"])
 def test_every_attention_trains_to_equal_bytes(
-    tiny_set: Set, on_gpu: Recipe, tmp_path: Path, attention: str, backbone: str
+    tiny_set: Set, larger: Recipe, tmp_path: Path, attention: str, backbone: str
 ) -> None:
     """An operation without a deterministic form would stop with an error."""
     network = {**OURS, "attention": attention, "backbone": backbone}
-    first = go(tiny_set, on_gpu, tmp_path / "a", network)
-    assert go(tiny_set, on_gpu, tmp_path / "b", network) == first
+    first = go(tiny_set, larger, tmp_path / "a", network)
+    assert go(tiny_set, larger, tmp_path / "b", network) == first
 
 
 @pytest.mark.parametrize("classifier", ["linear", "unified"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_every_precision_and_head_trains_to_equal_bytes_with_any_workers(
-    tiny_set: Set, on_gpu: Recipe, tmp_path: Path, classifier: str, precision: str
+    tiny_set: Set, larger: Recipe, tmp_path: Path, classifier: str, precision: Precision
 ) -> None:
     network = {**OURS, "classifier": classifier, "triplet": False}
-    recipe = on_gpu.model_copy(update={"precision": precision})
-    alone = go(tiny_set, recipe, tmp_path / "a", network)
-    assert go(tiny_set, recipe, tmp_path / "b", network, workers=2) == alone
+    alone = go(tiny_set, larger, tmp_path / "a", network, precision=precision)
+    assert go(tiny_set, larger, tmp_path / "b", network, workers=2, precision=precision) == alone
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_killed_the_next_run_ends_with_the_same_bytes(
     tiny_set: Set,
-    on_gpu: Recipe,
+    larger: Recipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    precision: str,
+    precision: Precision,
 ) -> None:
-    recipe = on_gpu.model_copy(update={"precision": precision})
-    undisturbed = go(tiny_set, recipe, tmp_path / "a")
+    undisturbed = go(tiny_set, larger, tmp_path / "a", precision=precision)
     save_every_step(monkeypatch)
     die_in_step(monkeypatch, 6)
     with pytest.raises(KilledError):
-        go(tiny_set, recipe, tmp_path / "b")
-    assert go(tiny_set, recipe, tmp_path / "b") == undisturbed
+        go(tiny_set, larger, tmp_path / "b", precision=precision)
+    assert go(tiny_set, larger, tmp_path / "b", precision=precision) == undisturbed
 
 
 def test_the_first_losses_are_the_cpus(tiny_set: Set, recipe: Recipe, tmp_path: Path) -> None:
-    one_step = recipe.model_copy(update={"epochs": 1, "milestones": (), "identities": 6})
+    one_step = changed(recipe, epochs=1, milestones=(), identities=6)
     rows = []
     for device in ("cpu", "cuda"):
-        go(tiny_set, one_step.model_copy(update={"device": device}), tmp_path / device)
+        go(tiny_set, one_step, tmp_path / device, precision="fp32", device=device)
         row = (tmp_path / device / "history.csv").read_text().splitlines()[1].split(",")
         rows.append([float(row[column]) for column in LOSSES])
     assert rows[1] == pytest.approx(rows[0], rel=1e-3)
 
 
 def test_a_step_that_does_not_fit_says_what_to_lower(
-    tiny_set: Set, on_gpu: Recipe, tmp_path: Path
+    tiny_set: Set, larger: Recipe, tmp_path: Path
 ) -> None:
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(0.005)
     try:
         with pytest.raises(UserError, match="the GPU's memory is full"):
-            go(tiny_set, on_gpu.model_copy(update={"image_size": (2048, 1024)}), tmp_path)
+            go(tiny_set, changed(larger, image_size=(2048, 1024)), tmp_path)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert not (tmp_path / "model.safetensors").exists()
@@ -129,7 +131,7 @@ def test_features_and_figures_are_the_cpus(tiny_set: Set, recipe: Recipe, tmp_pa
         row[3:] = ["gallery" if number % 4 else "query", "-1"]
     rows.sort(key=lambda row: row[3] == "gallery")
     test.write_text("\n".join([*lines, *map(",".join, rows)]) + "\n")
-    go(tiny_set, recipe, tmp_path)
+    go(tiny_set, recipe, tmp_path, precision="fp32", device="cpu")
     found = {}
     ways: dict[str, tuple[dict[str, object], int]] = {
         "cpu": ({"device": "cpu"}, 0),
@@ -164,6 +166,8 @@ def test_features_and_figures_are_the_cpus(tiny_set: Set, recipe: Recipe, tmp_pa
 
 
 def test_the_doctor_measures_a_step(recipe: Recipe) -> None:
-    seconds, gigabytes = step_cost(OURS, recipe, torch.device("cuda"))
+    seconds, gigabytes = step_cost(
+        {"system": "ours", "network": OURS}, recipe, Cluster(), torch.device("cuda")
+    )
     assert 0 < seconds < 10
     assert 0 < gigabytes < 10

@@ -11,6 +11,7 @@ import torch
 from reidpipe.files import digest
 from reidpipe.formats import weights as checkpoint
 from reidpipe.formats.settings.training import Recipe
+from tests.training.process import changed
 
 ROOT = Path(__file__).parents[2]
 Set = tuple[Path, Path]
@@ -19,8 +20,7 @@ Set = tuple[Path, Path]
 @pytest.fixture
 def steps(recipe: Recipe) -> Recipe:
     """Seven epochs of three steps: four identities, two images each."""
-    change = {"epochs": 7, "milestones": (6,), "images": 2, "identities": 4, "lr": 1e-4}
-    return recipe.model_copy(update=change)
+    return changed(recipe, epochs=7, milestones=(6,), images=2, identities=4, lr=1e-4)
 
 
 def go(

@@ -6,11 +6,12 @@ from pathlib import Path
 from reidpipe.commands.doctor.finding import Finding, from_error
 from reidpipe.commands.doctor.inputs import data_set, weights
 from reidpipe.commands.doctor.machine import disk, machine, workers
-from reidpipe.commands.doctor.training import runs
+from reidpipe.commands.doctor.training import kind, runs
 from reidpipe.errors import UserError
 from reidpipe.formats.params import Params
 from reidpipe.plan.resolve import plan
 from reidpipe.runtime.machine import prepare
+from reidpipe.systems import recipe
 
 __all__ = ["Finding", "examine"]
 
@@ -22,14 +23,15 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
         UserError: runs.yaml cannot be read.
     """
     table = plan(root, profile=params.profile)["train"]
-    train = params.active.train
+    where = params.active.machine
     try:
-        device = prepare(train.device, train.threads, train.instructions)
+        device = prepare(where.device, where.threads, where.instructions)
     except UserError as error:
         device = None
         yield from_error("device", error)
-    yield from machine(device, train)
-    yield from workers(params.active)
+    yield from machine(device, where)
+    recipes = {name: recipe(run["system"], run["recipe"]) for name, run in table.items()}
+    yield from workers(params.active, recipes.values())
     yield disk(params.active, root)
     images: dict[str, int] = {}
     for name in dict.fromkeys(run["dataset"] for run in table.values()):
@@ -37,6 +39,6 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
         yield finding
     yield weights(params.active.weights)
     if device:
-        kinds = ", ".join(dict.fromkeys(run["network"]["attention"] for run in table.values()))
+        kinds = ", ".join(dict.fromkeys(map(kind, table.values())))
         yield Finding("steps", fine=True, found=f"measuring one each of {kinds}; a CPU takes long")
-        yield from runs(table, train, images, device)
+        yield from runs(table, recipes, where, images, device)

@@ -1,9 +1,10 @@
 """Python, torch, the device with its precision and memory, the loaders' memory, and the disk."""
 
+import math
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -13,20 +14,21 @@ from reidpipe.formats.params import ProfileParams
 from reidpipe.formats.settings.data import ArchiveSource
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.images.loading import AHEAD, SHARED_MEMORY
+from reidpipe.runtime.settings import Cluster
 
 MIB, GIB = 1 << 20, 1 << 30
 _NEEDED = {"synthetic": GIB, "archive": 30 * GIB}
 """Bytes for data/, runs/ and DVC's cache of them."""
 
 
-def machine(device: torch.device | None, train: Recipe) -> Iterator[Finding]:
+def machine(device: torch.device | None, where: Cluster) -> Iterator[Finding]:
     """What the device is; nothing where there is none."""
     threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} cores"
     yield Finding("python", fine=True, found=platform.python_version())
     yield Finding("torch", fine=True, found=f"{torch.__version__}, {threads}")
     if device:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-        yield Finding("device", fine=True, found=f"{device} ({name}), {train.precision}")
+        yield Finding("device", fine=True, found=f"{device} ({name}), {where.precision}")
         yield Finding("memory", fine=True, found=f"{memory(device) / GIB:.0f} GiB")
 
 
@@ -37,17 +39,19 @@ def memory(device: torch.device) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def workers(profile: ProfileParams) -> Iterator[Finding]:
+def workers(profile: ProfileParams, recipes: Iterable[Recipe]) -> Iterator[Finding]:
     """Whether the batches that the loaders' workers hold ready fit where they pass them on."""
-    train, extract = profile.train, profile.extract
-    batch = max(
-        train.identities * train.images // train.nodes, extract.batch_size * extract.devices
-    )
-    images = profile.loading.workers * AHEAD * batch
-    if not images or not Path(SHARED_MEMORY).is_dir():
+    ahead = profile.loading.workers * AHEAD
+    if not ahead or not Path(SHARED_MEMORY).is_dir():
         return
-    height, width = train.image_size
-    needed, free = 3 * height * width * images, shutil.disk_usage(SHARED_MEMORY).free
+    extracted = profile.extract.batch_size * profile.extract.devices
+    needed = ahead * max(
+        3
+        * math.prod(recipe.image_size)
+        * max(recipe.batches.size // profile.machine.nodes, extracted)
+        for recipe in recipes
+    )
+    free = shutil.disk_usage(SHARED_MEMORY).free
     yield Finding(
         "workers",
         fine=free > needed,

@@ -11,10 +11,11 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from reidpipe.commands.doctor.finding import Finding
 from reidpipe.commands.doctor.machine import GIB, memory
-from reidpipe.formats.params import Network
 from reidpipe.formats.settings.training import Recipe
+from reidpipe.layers.dropout import draw_from
 from reidpipe.runtime import machine
-from reidpipe.systems import ours
+from reidpipe.runtime.settings import Cluster
+from reidpipe.systems import System
 from reidpipe.training import loop
 from reidpipe.training.run import new_model
 
@@ -22,14 +23,15 @@ _STEPS = 2
 _SLOW = 2.0
 """Seconds of a first step that is measure enough, although it also warms up."""
 _PIXELS = 1 << 16
-"""A CPU measures as much of a batch as has so many, two images of 256x128; the rest by ratio."""
+"""A CPU measures as much of a batch as has so many, or four images; the rest by ratio."""
 _ADAM = 16
 """Bytes per parameter: itself, its gradient and two moments, float32."""
 
 
 def runs(
     table: Mapping[str, Mapping[str, Any]],
-    recipe: Recipe,
+    recipes: Mapping[str, Recipe],
+    where: Cluster,
     images: Mapping[str, int],
     device: torch.device,
 ) -> Iterator[Finding]:
@@ -41,14 +43,14 @@ def runs(
     available = memory(device) / GIB
     total = 0.0
     for name, run in table.items():
-        attention = run["network"]["attention"]
+        recipe = recipes[name]
         try:
-            if attention not in measured:
-                measured[attention] = step_cost(run["network"], recipe, device)
+            if kind(run) not in measured:
+                measured[kind(run)] = step_cost(run, recipe, where, device)
         except torch.OutOfMemoryError:
-            measured[attention] = 0.0, math.inf
-        seconds, needed = measured[attention]
-        steps = images[run["dataset"]] / (recipe.identities * recipe.images)
+            measured[kind(run)] = 0.0, math.inf
+        seconds, needed = measured[kind(run)]
+        steps = images[run["dataset"]] / recipe.batches.size
         total += seconds * steps * recipe.epochs
         known = f"about {duration(seconds * steps * recipe.epochs)}" if steps else "unknown time"
         full = f"one step needs more than the {available:.1f} GiB of {device}"
@@ -61,23 +63,33 @@ def runs(
     yield Finding("all runs", fine=True, found=f"about {duration(total)} of training")
 
 
-def step_cost(network: Network, recipe: Recipe, device: torch.device) -> tuple[float, float]:
+def kind(run: Mapping[str, Any]) -> str:
+    """What runs of one cost have in common: the attention, or the system that is not Ours."""
+    found: str = run["network"].get("attention", run["system"])
+    return found
+
+
+def step_cost(
+    run: Mapping[str, Any], recipe: Recipe, where: Cluster, device: torch.device
+) -> tuple[float, float]:
     """Seconds of one training step, and the GiB that it needs of the device's memory."""
-    # A part of a batch may have no triplets, which cost little.
-    model = new_model({**network, "triplet": False}, recipe.identities, seed=0)
+    share = recipe.batches.size // (where.devices * where.nodes)
+    model = new_model(run["system"], run["network"], share, seed=0)
     machine.on_device(model, device).train()
-    share = recipe.identities * recipe.images // (recipe.devices * recipe.nodes)
-    height, width = recipe.image_size
-    size = share if device.type == "cuda" else max(2, min(share, _PIXELS // (height * width)))
+    draw_from(model, 0)
+    pixels = math.prod(recipe.image_size)
+    # Two people with two images each are the least that has triplets.
+    size = share if device.type == "cuda" else max(4, min(share, _PIXELS // pixels))
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    images = torch.zeros(size, 3, *recipe.image_size, device=device)
     start = time.perf_counter()
-    kept = step(model, recipe, size, device)
+    kept = step(model, images, where.precision)
     took = time.perf_counter() - start
     if took < _SLOW:
         start = time.perf_counter()
         for _ in range(_STEPS):
-            step(model, recipe, size, device)
+            step(model, images, where.precision)
         took = (time.perf_counter() - start) / _STEPS
     seconds = took * share / size
     parameters = _ADAM * sum(weight.numel() for weight in model.parameters())
@@ -86,10 +98,9 @@ def step_cost(network: Network, recipe: Recipe, device: torch.device) -> tuple[f
     return seconds, (kept * share / size + parameters) / GIB
 
 
-def step(model: ours.Network, recipe: Recipe, size: int, device: torch.device) -> int:
+def step(model: System, images: Tensor, precision: str) -> int:
     """Forward and backward on grey images; the bytes that the forward pass keeps for the other."""
-    batch = torch.zeros(size, 3, *recipe.image_size, device=device)
-    labels = torch.arange(size, device=device) % recipe.identities
+    labels = torch.arange(len(images), device=images.device) // 2
     kept: dict[int, int] = {}
 
     def noted(tensor: Tensor) -> Tensor:
@@ -98,10 +109,10 @@ def step(model: ours.Network, recipe: Recipe, size: int, device: torch.device) -
         return tensor
 
     with saved_tensors_hooks(noted, lambda tensor: tensor):
-        loss, _ = loop.step(model, model, batch, labels, recipe.precision)
+        loss, _ = loop.step(model, model, images, labels, precision)
         loss.backward()  # type: ignore[no-untyped-call]
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if images.device.type == "cuda":
+        torch.cuda.synchronize(images.device)
     own = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
     return sum(length for place, length in kept.items() if place not in own)
 

@@ -25,12 +25,11 @@ from reidpipe.formats.runs import known_run
 from reidpipe.formats.seeds import Seeds
 from reidpipe.formats.settings.evaluation import EvaluateParams
 from reidpipe.formats.settings.extraction import ExtractParams
-from reidpipe.formats.settings.training import Recipe
 from reidpipe.plan.resolve import plan
 from reidpipe.reporting.reading.histories import read_history
 from reidpipe.reporting.science.ending import ending
 from reidpipe.runtime.dvc import dvc_json
-from reidpipe.runtime.settings import Loading
+from reidpipe.runtime.settings import Cluster, Loading
 
 End = tuple[int, float, float]
 """Epochs, accuracy and fall, as formats/seeds.py keeps them."""
@@ -68,7 +67,7 @@ def train_missing(names: Sequence[str], wanted: Sequence[int]) -> Iterator[Path]
     profile = made["report"]["params"]["profile"]
     chosen = [known_run(name, list(made["train"])) for name in names] or list(made["train"])
     for name in chosen:
-        _check_one_process(made["train"][name]["recipe"], profile)
+        _check_one_process(made["train"][name]["machine"], profile)
     _check_current(chosen, made)
     stages = lock.stages()
     for name in chosen:
@@ -84,13 +83,13 @@ def train_missing(names: Sequence[str], wanted: Sequence[int]) -> Iterator[Path]
         yield path
 
 
-def _check_one_process(recipe: Mapping[str, Any], profile: str) -> None:
-    if recipe["devices"] * recipe["nodes"] > 1:
+def _check_one_process(machine: Mapping[str, Any], profile: str) -> None:
+    if machine["devices"] * machine["nodes"] > 1:
         raise UserError(
             "seeds are trained in one process",
             where=f"params.yaml: {profile}.train.devices, nodes",
             expected="1",
-            found=f"{recipe['devices']}, {recipe['nodes']}",
+            found=f"{machine['devices']}, {machine['nodes']}",
             fix="set both to 1, or one experiment per seed: dvc exp run -S seed=1",
         )
 
@@ -165,6 +164,7 @@ def trained(
     # Only a training needs torch.
     from reidpipe.evaluation.evaluate import evaluate  # noqa: PLC0415
     from reidpipe.extraction.embeddings import extract  # noqa: PLC0415
+    from reidpipe.systems import recipe  # noqa: PLC0415
     from reidpipe.training.run import train  # noqa: PLC0415
 
     archive = data / "raw" / f"{entry['dataset']}.zip"
@@ -172,9 +172,11 @@ def trained(
     model, features = folder / "model.safetensors", folder / "features.safetensors"
     train(
         f"{name} seed {seed}",
+        entry["system"],
         entry["network"],
-        Recipe.model_validate(entry["recipe"]),
+        recipe(entry["system"], entry["recipe"]),
         seed,
+        machine=Cluster.model_validate(entry["machine"]),
         archive=archive,
         manifest=manifest,
         start=Path(entry["start"]),

@@ -1,45 +1,102 @@
-"""How networks are trained; without a word on it, as in the paper."""
+"""How networks are trained, and what they start from."""
 
+from collections.abc import Iterator
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reidpipe.formats.settings.data import Cameras, People
 from reidpipe.runtime.settings import (
-    Cluster,
-    Fraction,
     Keywords,
+    Milestones,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Section,
+    Size,
 )
 
 
-class Schedule(Section):
-    """Adam with linear warm-up and steps: the learning rate as a function of the epoch."""
+class Identities(Section):
+    """P x K batches."""
 
-    epochs: PositiveInt = 120
-    lr: PositiveFloat = 3.5e-4
-    weight_decay: NonNegativeFloat = 5e-4
-    warmup_epochs: NonNegativeInt = 10
-    milestones: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = (40, 70)
-    gamma: Fraction = 0.1
+    identities: PositiveInt
+    """P."""
+    images: Annotated[int, Field(ge=2)]
+    """K."""
+
+    @property
+    def size(self) -> int:
+        """Images of a batch."""
+        return self.identities * self.images
+
+    def __str__(self) -> str:
+        return f"{self.identities} x {self.images}"
 
 
-class Recipe(Schedule, Cluster):
-    """The section `train`: everything about a training but its network, data and seed."""
+class Shuffled(Section):
+    """Batches of an epoch's shuffled images; what is left of them when it ends is dropped."""
 
-    image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] = (256, 128)
-    """Height, width in pixels."""
-    identities: PositiveInt = 16
-    """P of the P x K batch."""
-    images: Annotated[int, Field(ge=2)] = 4
-    """K of the P x K batch."""
+    size: Annotated[int, Field(ge=2)]
+    """Images of a batch."""
+
+    def __str__(self) -> str:
+        return str(self.size)
+
+
+class Group(Section):
+    """Parameters whose names begin with `prefix`, and what of the phase's values holds for them."""
+
+    prefix: str
+    rate: NonNegativeFloat = 1.0
+    """Times `lr`."""
+    decay: NonNegativeFloat = 1.0
+    """Times `weight_decay`."""
+
+
+class Phase(Section):
+    """Epochs that share an optimiser and a schedule."""
+
+    name: str = "training"
+    epochs: PositiveInt
+    optimiser: Literal["adam", "amsgrad", "sgd", "nesterov"]
+    """SGD has a momentum of 0.9."""
+    lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    warmup_epochs: NonNegativeInt = 0
+    decay: Literal["steps", "exponential", "cosine"] = "steps"
+    milestones: Milestones = ()
+    """Epochs of the phase, from 0, from which on the rate is `gamma` times as large; of exponential
+    decay the first of them is where it begins."""
+    gamma: PositiveFloat = 0.1
+    """Of steps: at each milestone. Of exponential decay: at the end of the phase."""
+    groups: tuple[Group, ...] = ()
+    """The first that fits a parameter holds."""
+    frozen: tuple[str, ...] = ()
+    """Names of modules without gradients and in evaluation mode."""
+
+
+class Recipe(Section):
+    """How a system is trained: everything but its network, data, seed and machine."""
+
+    image_size: Size
+    batches: Identities | Shuffled
     augment: Annotated[dict[str, Any], Keywords("images/transforms.py", "augment")] = Field(
         default_factory=dict
     )
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+
+    @property
+    def epochs(self) -> int:
+        """Of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def starts(self) -> Iterator[tuple[int, Phase]]:
+        """Each phase after the number of epochs that precede it."""
+        epochs = [phase.epochs for phase in self.phases]
+        return zip(accumulate([0, *epochs[:-1]]), self.phases, strict=True)
 
 
 class SyntheticWeights(Section):
@@ -49,7 +106,8 @@ class SyntheticWeights(Section):
     identities: People
     cameras: Cameras
     seed: NonNegativeInt = 0
-    schedule: Schedule
+    schedule: dict[str, Any] = Field(default_factory=dict)
+    """What is otherwise than in the section `train`."""
 
 
 class TorchvisionWeights(Section):

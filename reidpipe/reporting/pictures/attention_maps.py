@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 from reidpipe.attention.cbam import SpatialGate
 from reidpipe.images.images import Images
 from reidpipe.images.transforms import normalise
-from reidpipe.systems.ours import Network
+from reidpipe.systems import System
 
 Map = NDArray[np.float32]
 """h x w in 0..1."""
@@ -36,12 +36,12 @@ class Looks:
     """Spatial gate of the last block of each stage of CBAM networks, by the stage's name."""
 
 
-def looks(model: Network, images: Tensor) -> Looks:
+def looks(model: System, images: Tensor) -> Looks:
     """Maps for `images` uint8 [2, 3, H, W]: a probe and one of its true matches."""
     batch = normalise(images)
     with torch.no_grad(), _outputs(_gates(model)) as gates:
         target = F.normalize(model.embed(batch), dim=1)[1]
-    with torch.enable_grad(), _outputs({"map": model.backbone.layer4}) as kept:
+    with torch.enable_grad(), _outputs({"map": model.last_map()}) as kept:
         (gradient,) = torch.autograd.grad(model.embed(batch[:1])[0] @ target, kept["map"])
     return Looks(
         grad_cam=grad_cam(kept["map"].detach()[0], gradient[0]),
@@ -55,13 +55,12 @@ def grad_cam(feature_map: Tensor, gradient: Tensor) -> Map:
     return _scaled((weight * feature_map).sum(0).relu())
 
 
-def _gates(model: Network) -> dict[str, nn.Module]:
-    """The last spatial gate of each stage; none where the attention is not CBAM."""
+def _gates(model: System) -> dict[str, nn.Module]:
+    """The last spatial gate of each stage of a ResNet; none where the attention is not CBAM."""
     found: dict[str, nn.Module] = {}
-    for number, stage in enumerate(model.backbone.stages(), start=1):
-        gates = [part for part in stage[-1].modules() if isinstance(part, SpatialGate)]
-        if gates:
-            found[f"layer{number}"] = gates[-1]
+    for name, part in model.backbone.named_modules():
+        if isinstance(part, SpatialGate):
+            found[name.partition(".")[0]] = part
     return found
 
 

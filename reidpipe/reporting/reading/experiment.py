@@ -17,6 +17,8 @@ class Run:
     dataset: str
     start: str
     """File of its first weights."""
+    system: str
+    """File name of reidpipe/systems."""
     network: dict[str, Any]
     """Keyword arguments of its network."""
 

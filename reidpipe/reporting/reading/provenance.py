@@ -8,6 +8,7 @@ from pathlib import Path
 from reidpipe.files import digest
 from reidpipe.formats.params import Params
 from reidpipe.reporting.reading.experiment import Experiment
+from reidpipe.runtime.settings import OURS
 
 LENGTH = 16
 """Hexadecimal digits of a checksum that are shown."""
@@ -23,16 +24,16 @@ def provenance(root: Path, made: Experiment, datasets: Iterable[str]) -> dict[st
     """Facts in the order of the page."""
     params = made.params
     train = params.active.train
-    height, width = train.image_size
+    height, width = train["image_size"]
     data = {
         f"data/raw/{name}.zip": f"sha256 {digest(root / f'data/raw/{name}.zip')[:LENGTH]}"
         for name in datasets
     }
     return {
         "Profile": params.profile,
-        "Backbone": f"{params.active.systems.ours['backbone']}, {height} x {width} pixels",
-        "Training": f"{train.epochs} epochs, batches of {train.identities} x {train.images}, "
-        f"lr {train.lr:g}, {train.precision}",
+        "Backbone": f"{params.active.systems[OURS]['backbone']}, {height} x {width} pixels",
+        "Training": f"{train['epochs']} epochs, batches of {train['identities']} x "
+        f"{train['images']}, lr {train['lr']:g}, {train['precision']}",
         "Seed": str(params.seed),
         "Ours": f"attention {params.attention}, classifier {params.classifier}, "
         + ("cross-entropy + triplet" if params.triplet else "cross-entropy"),

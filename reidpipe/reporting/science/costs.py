@@ -40,7 +40,7 @@ class Costs:
 def cost(network: Mapping[str, Any], image_size: Size) -> Cost:
     """Embed one image (height, width) and count."""
     model = Network(1, **network).eval()
-    classifier = sum(weights.numel() for weights in model.head.parameters())
+    classifier = sum(w.numel() for part in model.classifiers() for w in part.parameters())
     parameters = sum(weights.numel() for weights in model.parameters()) - classifier
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.embed(torch.zeros(1, 3, *image_size))

@@ -22,6 +22,7 @@ from reidpipe.reporting.reading.published import (
 from reidpipe.reporting.reading.results import Scores
 from reidpipe.reporting.science.ending import Ending
 from reidpipe.reporting.science.paired import Pairs
+from reidpipe.runtime.settings import OURS
 
 Status = Literal["rebuilt", "cited", "left out", "not evaluated", "not in the paper"]
 CENT = Decimal("0.01")
@@ -110,10 +111,10 @@ def warning(params: Params) -> str:
 def setup(params: Params) -> str:
     """The set-up behind the rebuilt numbers in one line."""
     train, boot = params.active.train, params.active.evaluate.bootstrap
-    height, width = train.image_size
-    backbone = params.active.systems.ours["backbone"]
+    height, width = train["image_size"]
+    backbone = params.active.systems[OURS]["backbone"]
     return (
-        f"Profile {params.profile}: {backbone}, {height}x{width} pixels, {train.epochs} "
+        f"Profile {params.profile}: {backbone}, {height}x{width} pixels, {train['epochs']} "
         f"epochs, seed {params.seed}. In percent: mean ± standard deviation over n seeds, or one "
         f"training with [low, high], the {boot['confidence']:.0%} bootstrap interval over queries "
         f"({boot['samples']} samples)."

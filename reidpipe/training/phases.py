@@ -1,0 +1,62 @@
+"""A phase of a recipe made ready: which parts of the network learn, and with what optimiser."""
+
+from collections.abc import Collection
+
+from torch import nn
+from torch.optim import SGD, Adam, Optimizer
+
+from reidpipe.formats.settings.training import Group, Phase
+
+MOMENTUM = 0.9
+
+
+def ready(model: nn.Module, phase: Phase, learnable: Collection[str]) -> Optimizer:
+    """Put `model` into training mode, but for what is frozen, and give what learns an optimiser.
+
+    Args:
+        model: a network on its device.
+        phase: of a recipe.
+        learnable: names of the parameters that learn where nothing is frozen.
+
+    Raises:
+        ValueError: the phase names a part that the network does not have.
+    """
+    model.train()
+    for name in phase.frozen:
+        model.get_submodule(name).eval()
+    learning = {}
+    for name, parameter in model.named_parameters():
+        learns = name in learnable and not any(_within(name, part) for part in phase.frozen)
+        parameter.requires_grad_(learns)
+        if learns:
+            learning[name] = parameter
+    return _optimiser(learning, phase)
+
+
+def set_rate(optimiser: Optimizer, rate: float) -> None:
+    """Of the phase; each group has its part of it."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["factor"]
+
+
+def _optimiser(learning: dict[str, nn.Parameter], phase: Phase) -> Optimizer:
+    """`factor` of each group is its part of the learning rate."""
+    rest = Group(prefix="")
+    by_group: dict[Group, list[nn.Parameter]] = {}
+    for name, parameter in learning.items():
+        own = next((group for group in phase.groups if name.startswith(group.prefix)), rest)
+        by_group.setdefault(own, []).append(parameter)
+    if unused := [group.prefix for group in phase.groups if group not in by_group]:
+        raise ValueError(f"{phase.name}: nothing that learns begins with {', '.join(unused)}")
+    groups = [
+        {"params": parameters, "weight_decay": phase.weight_decay * own.decay, "factor": own.rate}
+        for own, parameters in by_group.items()
+    ]
+    if phase.optimiser in {"adam", "amsgrad"}:
+        return Adam(groups, lr=phase.lr, amsgrad=phase.optimiser == "amsgrad", fused=True)
+    nesterov = phase.optimiser == "nesterov"
+    return SGD(groups, lr=phase.lr, momentum=MOMENTUM, nesterov=nesterov, fused=True)
+
+
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
