@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from reidpipe.attention import reduced
+from reidpipe.runtime.machine import in_full
 from reidpipe.runtime.settings import PositiveInt
 
 PLACE = "top"
@@ -60,7 +61,7 @@ class Channel(nn.Module):
     def affinity(self, a: Tensor) -> Tensor:
         """Return x of equation 3, [B, C, C]: row j weighs the channels i."""
         # The products are not scaled: in bfloat16 their differences would drown.
-        with torch.autocast(a.device.type, enabled=False):
+        with in_full(a.device):
             flat = a.flatten(2).to(torch.promote_types(a.dtype, torch.float32))
             product = flat @ flat.transpose(1, 2)
             return torch.softmax(-product, dim=2)  # m_j cancels

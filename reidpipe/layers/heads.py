@@ -5,21 +5,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.layers.initial import fan_in_uniform
+from reidpipe.runtime.machine import in_full
 
 
 class Linear(nn.Module):
-    """Weights without bias: embedding [B, D] -> scores [B, C]."""
+    """Embedding [B, D] -> scores [B, C]; its weights start normal with deviation `std`."""
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    def __init__(
+        self, channels: int, num_classes: int, *, bias: bool = False, std: float = 0.001
+    ) -> None:
         super().__init__()
+        self.std = std
         self.weight = nn.Parameter(torch.empty(num_classes, channels))
+        self.bias = nn.Parameter(torch.empty(num_classes)) if bias else None
 
     def start(self, generator: torch.Generator) -> None:
         """Nearly equal scores."""
-        nn.init.normal_(self.weight, std=0.001, generator=generator)
+        nn.init.normal_(self.weight, std=self.std, generator=generator)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        return F.linear(embedding, self.weight)
+        return F.linear(embedding, self.weight, self.bias)
 
 
 class Cosine(nn.Module):
@@ -35,5 +42,5 @@ class Cosine(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         # Scale 64 turns an error of bfloat16 in the cosine into a quarter of a logit.
-        with torch.autocast(embedding.device.type, enabled=False):
+        with in_full(embedding.device):
             return F.linear(F.normalize(embedding), F.normalize(self.weight))

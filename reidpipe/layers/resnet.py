@@ -65,9 +65,12 @@ SHAPES: dict[str, tuple[type[Block], list[int], int]] = {
 
 
 class Backbone(nn.Module):
-    """Images [B, 3, H, W] -> feature map [B, D, H/16, W/16]; D is `channels`."""
+    """Images [B, 3, H, W] -> feature map [B, D, H/16, W/16]; D is `channels`.
 
-    def __init__(self, name: str) -> None:
+    With a `last_stride` of 2, as torchvision has it, the map is [B, D, H/32, W/32].
+    """
+
+    def __init__(self, name: str, last_stride: int = 1) -> None:
         super().__init__()
         self.name = name
         block, depths, planes = SHAPES[name]
@@ -79,7 +82,7 @@ class Backbone(nn.Module):
         self.layer1 = stage(block, planes, planes, depths[0], stride=1)
         self.layer2 = stage(block, out, 2 * planes, depths[1], stride=2)
         self.layer3 = stage(block, 2 * out, 4 * planes, depths[2], stride=2)
-        self.layer4 = stage(block, 4 * out, 8 * planes, depths[3], stride=1)
+        self.layer4 = stage(block, 4 * out, 8 * planes, depths[3], stride=last_stride)
         self.channels: int = 8 * out
 
     def forward(self, images: Tensor) -> Tensor:

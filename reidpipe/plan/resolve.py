@@ -53,6 +53,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
     code, active = Code(root), params.active
     sources = {name: params.source(name) for name in listed.datasets}
     runs = {name: _run(name, run, params) for name, run in listed.runs.items()}
+    trainings = {name: _training(name, run, params) for name, run in listed.runs.items()}
     parts = {name: _parts(run["system"], run["network"]) for name, run in runs.items()}
 
     def of(stage: str, *more: str) -> str:
@@ -81,7 +82,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
         "train": {
             name: {
                 **run,
-                **_training(name, listed.runs[name], params),
+                **trainings[name],
                 "seed": params.seed,
                 "code": of("train", *parts[name]),
             }
@@ -98,7 +99,14 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
         "evaluate": {name: {"params": evaluate, "code": of("evaluate")} for name in runs},
         "report": {
             "params": _without_the_other_profile(params),
-            "runs": runs,
+            "runs": {
+                name: {
+                    **run,
+                    "options": listed.runs[name].options,
+                    "image_size": trainings[name]["recipe"]["image_size"],
+                }
+                for name, run in runs.items()
+            },
             "artifacts": _artifacts(pipeline, runs),
             "libraries": code.libraries,
             "code": of("report", *sorted({file for own in parts.values() for file in own})),

@@ -12,9 +12,9 @@ from reidpipe.reporting.science.claims import (
     published_detail,
     rebuilt_detail,
 )
-from reidpipe.reporting.science.costs import Costs
+from reidpipe.reporting.science.costs import Cost, Costs
 from reidpipe.reporting.science.ending import Ending
-from reidpipe.reporting.science.tables import Row, Table
+from reidpipe.reporting.science.tables import Row, Table, rebuilt
 
 READING = (
     "A claim is as good as the worst comparison that it stands on. On the rebuilt numbers one "
@@ -25,8 +25,9 @@ READING = (
     "cited cannot be compared with those of another data set."
 )
 COUNTING = (
-    "To embed one image, without the classifier. A multiply-add is two operations; batch norms, "
-    "poolings, gates and softmaxes are not counted (torch's FlopCounterMode)."
+    "To embed one image, without the classifiers: at the size of each paper (Ours: ResNet-50, "
+    "256x128), and as it is trained here. A multiply-add is two operations; batch norms, poolings, "
+    "gates and softmaxes are not counted (torch's FlopCounterMode)."
 )
 SIZES = "For a difference with a size (C1, C2), the rebuilt verdict is on its sign alone."
 
@@ -87,18 +88,19 @@ def _lines(check: Check) -> list[list[object]]:
     ]
 
 
-def write_complexity(table: Table, costs: Costs, folder: Path) -> None:
+def write_complexity(tables: Sequence[Table], costs: Costs, folder: Path) -> None:
     """`complexity.{md,csv}`: the cost of each rebuilt row beside its accuracy."""
-    title = "# What the variants of Table 1 cost"
-    notes = [f"**{note}**" if "NOT" in note else note for note in table.notes]
-    header = ["Method", *_headed("ResNet-50 256x128"), *_headed(costs.names)]
-    body = [_readable(run, row, costs) for run, row in table.rebuilt.items()]
-    lines = grid([*header, "Rank-1 rebuilt", "mAP rebuilt"], body)
+    title = "# What systems and variants cost"
+    notes = [f"**{note}**" if "NOT" in note else note for note in tables[0].notes]
+    header = ["Method", "run", *_headed("paper"), *_headed("profile")]
+    rows = rebuilt(tables)
+    body = [_readable(run, row, costs) for run, row in rows.items()]
+    lines = grid([*header, "Rank-1 rebuilt", "mAP rebuilt"], body, left=2)
     write_text(folder / "complexity.md", "\n\n".join([title, *notes, COUNTING, lines]))
-    names = ["method", "run", "resnet50_parameters", "resnet50_flops"]
-    names += ["profile_parameters", "profile_flops", "rank1", "mAP"]
-    exact = [_exact(run, row, costs) for run, row in table.rebuilt.items()]
-    write_csv(folder / "complexity.csv", names, exact)
+    names = ["method", "run", *Cost._fields]
+    names += [f"profile_{name}" for name in Cost._fields]
+    exact = [_exact(run, row, costs) for run, row in rows.items()]
+    write_csv(folder / "complexity.csv", [*names, "rank1", "mAP"], exact)
 
 
 def write_endings(endings: Mapping[str, Mapping[int, Ending]], folder: Path) -> None:
@@ -112,14 +114,18 @@ def write_endings(endings: Mapping[str, Mapping[int, Ending]], folder: Path) -> 
     write_csv(folder / "training.csv", header, rows)
 
 
-def _headed(network: str) -> tuple[str, str]:
-    return f"params (M), {network}", f"GFLOPs, {network}"
+def _headed(size: str) -> tuple[str, str]:
+    return f"params (M), {size}", f"GFLOPs, {size}"
 
 
 def _readable(run: str, row: Row, costs: Costs) -> list[str]:
     counts = [costs.paper[run], costs.profile[run]]
-    sizes = [text for c in counts for text in (f"{c.parameters / 1e6:.3f}", f"{c.flops / 1e9:.4f}")]
-    return [row.method, *sizes, figure(row.cells["rank1"]), figure(row.cells["mAP"])]
+    sizes = [
+        text
+        for found in counts
+        for text in (f"{found.parameters / 1e6:.3f}", f"{2 * found.multiply_adds / 1e9:.4f}")
+    ]
+    return [row.method, run, *sizes, figure(row.cells["rank1"]), figure(row.cells["mAP"])]
 
 
 def _exact(run: str, row: Row, costs: Costs) -> list[object]:

@@ -15,13 +15,12 @@ from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.reading.provenance import provenance
 from reidpipe.reporting.reading.results import load_results
 from reidpipe.reporting.science.claims import check_claims
-from reidpipe.reporting.science.costs import variant_costs
+from reidpipe.reporting.science.costs import costs
 from reidpipe.reporting.science.ending import summary
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.seeds import seed_tables, write_seeds
 from reidpipe.reporting.science.tables import Table, build_tables, warning
 from reidpipe.runtime.machine import prepare
-from reidpipe.runtime.settings import OURS
 
 
 def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
@@ -43,24 +42,21 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     pairs = Pairs(results, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
     checks = check_claims(printed, tables, pairs)
-    active = params.active
-    costs = variant_costs(
-        runs, tables[0], active.systems[OURS]["backbone"], active.train["image_size"]
-    )
+    counted = costs(runs)
 
     folder = root / "reports/tables"
     for table in tables:
         write_table(table, folder)
     write_claims(checks, printed, f"{warning(params)} {summary(endings)}".strip(), folder)
-    write_complexity(tables[0], costs, folder)
+    write_complexity(tables, counted, folder)
     write_endings(endings, folder)
     scatter = seed_tables(root / "reports/seeds", results, params.seed)
     write_seeds(scatter, folder)
 
     inputs = Inputs(root, made, results, tables)
-    pictures = illustrate(inputs, costs)
+    pictures = illustrate(inputs, counted)
     write_model_card(inputs, root / "reports/model_card.md")
     facts = provenance(root, made, inputs.datasets)
-    content = Content(params, printed, tables, checks, costs, pictures, facts, scatter, endings)
+    content = Content(params, printed, tables, checks, counted, pictures, facts, scatter, endings)
     write_page(content, root / "reports/index.html")
     return tables

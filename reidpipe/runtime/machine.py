@@ -4,7 +4,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import TypeVar
 
@@ -97,6 +97,12 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The context of a forward pass in fp32, bf16 or fp16."""
     half = _HALF.get(precision)
     return torch.autocast(device.type, dtype=half, enabled=half is not None)
+
+
+def in_full(device: torch.device) -> AbstractContextManager[object]:
+    """The context in which tensors keep their precision, whatever the pass around it has."""
+    # Shapes alone are counted on `meta`, which has no precisions.
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def on_device(model: Model, device: torch.device) -> Model:

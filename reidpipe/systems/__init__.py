@@ -4,14 +4,15 @@ A file NAME.py has a class `Network`, which is a `System`, and a function `recip
 `Recipe`. Their keyword arguments with a default are the options: `systems.NAME` of a profile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Self
 
 from torch import Tensor, nn
 
+from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Recipe
-from reidpipe.runtime.settings import Metric
+from reidpipe.runtime.settings import Metric, keywords
 
 
 class System(nn.Module):
@@ -23,6 +24,12 @@ class System(nn.Module):
     """What descriptors are compared by, where the parameters do not say."""
     backbone: nn.Module
     """What first weights fill; it has a `name`."""
+    arguments: Mapping[str, Any]
+    """`num_classes` and all options, with which it was built."""
+
+    def __init__(self, num_classes: int, **options: Any) -> None:
+        super().__init__()
+        self.arguments = {"num_classes": num_classes, **options}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images [B, 3, H, W] -> what the losses need, each [B, ...].
@@ -53,9 +60,14 @@ class System(nn.Module):
     def begin(self, phase: str) -> None:
         """Do what a phase of the recipe begins with, once."""
 
+    def watched(self) -> dict[str, float]:
+        """What history.csv has of the weights at the end of an epoch, beside the losses."""
+        return {}
+
     def about(self) -> dict[str, Any]:
         """JSON-able arguments from which `from_about` builds this network again."""
-        raise NotImplementedError
+        name = type(self).__module__.rpartition(".")[2]
+        return {"system": name, **self.arguments}
 
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self:
@@ -65,7 +77,26 @@ class System(nn.Module):
             UserError: an argument is missing.
             ValueError: a value is none that a network is built with.
         """
-        raise NotImplementedError
+        kind = keywords(f"systems/{about['system']}.py", "Network")
+        names = ("num_classes", *kind.model_fields)
+        check_described(about, names)
+        options = kind.model_validate({name: about[name] for name in kind.model_fields})
+        return cls(about["num_classes"], **options.model_dump())
+
+
+def check_described(about: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a description in which one of `names` is missing.
+
+    Raises:
+        UserError: one is.
+    """
+    if missing := [name for name in names if name not in about]:
+        raise UserError(
+            "a model file does not say how its network is built",
+            expected=", ".join(names),
+            found=f"nothing about {', '.join(missing)}",
+            fix="dvc repro writes it again",
+        )
 
 
 def network(system: str) -> type[System]:

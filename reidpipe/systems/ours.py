@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Identities, Phase, Recipe
 from reidpipe.layers.heads import Cosine, Linear
 from reidpipe.layers.placement import place
@@ -38,7 +37,7 @@ from reidpipe.runtime.settings import (
     Size,
     keywords,
 )
-from reidpipe.systems import System
+from reidpipe.systems import System, check_described
 
 Classifier = Literal["linear", "circle", "unified"]
 MARGINS = {"circle": circle_logits, "unified": unified_logits}
@@ -67,7 +66,7 @@ class Network(System):
         batch_hard: Annotated[dict[str, Any], Keywords("losses/triplet.py", "batch_hard")] = {},  # noqa: B006
         circle: Annotated[dict[str, Any], Keywords("losses/circle.py", "circle_logits")] = {},  # noqa: B006
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes)
         self.classifier, self.triplet, self.label_smoothing = classifier, triplet, label_smoothing
         self.batch_hard = batch_hard
         self.circle = {**(circle_logits.__kwdefaults__ or {}), **circle}
@@ -125,13 +124,7 @@ class Network(System):
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self:
         """As in `System`."""
-        if missing := [name for name in ABOUT if name not in about]:
-            raise UserError(
-                "a model file does not say how its network is built",
-                expected=", ".join(ABOUT),
-                found=f"nothing about {', '.join(missing)}",
-                fix="dvc repro writes it again",
-            )
+        check_described(about, ABOUT)
         own = {about["attention"]: about["attention_options"]}
         found = {"backbone": about["backbone"], "options": own, "circle": about["circle"]}
         options = keywords("systems/ours.py", "Network").model_validate(found).model_dump()

@@ -88,7 +88,7 @@ def fit(
                         stop.leave(device)
                 # Also where a run goes on that was stopped after the epoch's last step.
                 rate = learning_rate(phase, position.epoch - first, steps - 1, steps)
-                position.end_epoch(rate)
+                position.end_epoch(rate, model.watched())
                 if position.epoch < recipe.epochs and state.due(epoch_ends=True):
                     keep(state, position, model, optimiser, scaler)
     return position.history

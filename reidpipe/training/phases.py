@@ -1,6 +1,7 @@
 """A phase of a recipe made ready: which parts of the network learn, and with what optimiser."""
 
 from collections.abc import Collection
+from fnmatch import fnmatchcase
 
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer
@@ -22,11 +23,17 @@ def ready(model: nn.Module, phase: Phase, learnable: Collection[str]) -> Optimiz
         ValueError: the phase names a part that the network does not have.
     """
     model.train()
-    for name in phase.frozen:
-        model.get_submodule(name).eval()
+    still: set[nn.Parameter] = set()
+    for pattern in phase.frozen:
+        parts = [part for name, part in model.named_modules() if fnmatchcase(name, pattern)]
+        if not parts:
+            raise ValueError(f"{phase.name}: no part of the network is {pattern}")
+        for part in parts:
+            part.eval()
+            still.update(part.parameters())
     learning = {}
     for name, parameter in model.named_parameters():
-        learns = name in learnable and not any(_within(name, part) for part in phase.frozen)
+        learns = name in learnable and parameter not in still
         parameter.requires_grad_(learns)
         if learns:
             learning[name] = parameter
@@ -56,7 +63,3 @@ def _optimiser(learning: dict[str, nn.Parameter], phase: Phase) -> Optimizer:
         return Adam(groups, lr=phase.lr, amsgrad=phase.optimiser == "amsgrad", fused=True)
     nesterov = phase.optimiser == "nesterov"
     return SGD(groups, lr=phase.lr, momentum=MOMENTUM, nesterov=nesterov, fused=True)
-
-
-def _within(name: str, part: str) -> bool:
-    return name == part or name.startswith(f"{part}.")

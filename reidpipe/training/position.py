@@ -29,10 +29,10 @@ class Position:
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
 
-    def end_epoch(self, rate: float) -> None:
-        """Close the epoch with one row of history: the means over its steps."""
+    def end_epoch(self, rate: float, watched: Mapping[str, float]) -> None:
+        """Close the epoch with one row of history: the means over its steps, and `watched`."""
         means = {name: total / self.step for name, total in self.sums.items()}
-        self.history.append({"epoch": self.epoch + 1, "lr": rate, **means})
+        self.history.append({"epoch": self.epoch + 1, "lr": rate, **means, **watched})
         self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
 
 

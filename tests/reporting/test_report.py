@@ -62,14 +62,14 @@ def test_the_same_inputs_give_the_same_bytes(
     assert digests(again) == digests(reported)
 
 
-def test_complexity_has_all_eight_variants(reported: Path) -> None:
+def test_complexity_has_every_rebuilt_run(reported: Path) -> None:
     with (reported / "reports/tables/complexity.csv").open() as file:
         lines = {line["run"]: line for line in csv.DictReader(file)}
-    assert len(lines) == 8
+    assert lines.keys() > {"market1501-baseline", "market1501-ours", "msmt17-ours-pretrained"}
     plain, ours = lines["market1501-baseline"], lines["market1501-ours"]
-    assert int(ours["resnet50_parameters"]) > int(plain["resnet50_parameters"])
-    assert int(ours["profile_flops"]) > int(plain["profile_flops"])
-    assert lines["market1501-tri"]["profile_flops"] == plain["profile_flops"]
+    assert int(ours["parameters"]) > int(plain["parameters"])
+    assert int(ours["profile_multiply_adds"]) > int(plain["profile_multiply_adds"])
+    assert lines["market1501-tri"]["multiply_adds"] == plain["multiply_adds"]
 
 
 class Resources(HTMLParser):
@@ -102,8 +102,8 @@ def without_images(profile: ProfileParams) -> ProfileParams:
 @pytest.fixture(scope="module")
 def free(inputs: Inputs) -> Costs:
     """Costs that nobody had to count."""
-    zero = dict.fromkeys(inputs.tables[0].rebuilt, Cost(1, 1))
-    return Costs(zero, zero, "resnet18 64x32")
+    zero = dict.fromkeys(inputs.runs, Cost(1, 1, 1))
+    return Costs(zero, zero)
 
 
 def test_no_photograph_where_they_are_not_allowed(

@@ -148,10 +148,10 @@ def test_a_state_after_an_epochs_last_step_is_taken_up_and_a_torn_one_passed_ove
 def _raise_in_epoch(number: int) -> Any:
     end = position.Position.end_epoch
 
-    def dies(self: position.Position, rate: float) -> None:
+    def dies(self: position.Position, *arguments: Any) -> None:
         if self.epoch + 1 == number:
             raise KilledError
-        end(self, rate)
+        end(self, *arguments)
 
     return dies
 

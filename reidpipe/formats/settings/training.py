@@ -75,7 +75,7 @@ class Phase(Section):
     groups: tuple[Group, ...] = ()
     """The first that fits a parameter holds."""
     frozen: tuple[str, ...] = ()
-    """Names of modules without gradients and in evaluation mode."""
+    """Names of modules without gradients and in evaluation mode; * is anything."""
 
 
 class Recipe(Section):

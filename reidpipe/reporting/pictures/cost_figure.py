@@ -18,7 +18,10 @@ def cost_scatter(table: Table, costs: Costs) -> Drawing:
     """The mAP against the operations that one embedding takes."""
     rows = table.rebuilt
     points = {
-        row.method: (costs.profile[run].flops / 1e9, float(row.cells["mAP"].rebuilt or 0))
+        row.method: (
+            2 * costs.profile[run].multiply_adds / 1e9,
+            float(row.cells["mAP"].rebuilt or 0),
+        )
         for run, row in rows.items()
     }
     with look():
@@ -28,7 +31,7 @@ def cost_scatter(table: Table, costs: Costs) -> Drawing:
             axes.plot([x, x], _bounds(row), color=style["color"], linewidth=1, alpha=0.5)
             axes.plot(x, y, "o", color=style["color"], markersize=8)
         axes.margins(x=0.2, y=0.1)
-        axes.set(xlabel=f"GFLOPs per image ({costs.names})", ylabel="mAP (%)")
+        axes.set(xlabel="GFLOPs per image", ylabel="mAP (%)")
         _label(axes, points)
         spoken = [f"{name} {y:.2f} at {x:.4f}" for name, (x, y) in points.items()]
         return drawing(

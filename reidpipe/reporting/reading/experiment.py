@@ -21,6 +21,10 @@ class Run:
     """File name of reidpipe/systems."""
     network: dict[str, Any]
     """Keyword arguments of its network."""
+    options: dict[str, Any]
+    """Those that runs.yaml sets."""
+    image_size: tuple[int, int]
+    """Height, width in pixels."""
 
     @property
     def pretrained(self) -> bool:

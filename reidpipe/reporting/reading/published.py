@@ -31,6 +31,8 @@ class PublishedRow(BaseModel):
 
     method: str
     run: str | None = None
+    note: str = ""
+    """Where the form that is trained is not the published one."""
 
     @property
     def values(self) -> dict[str, Decimal]:

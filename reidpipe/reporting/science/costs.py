@@ -1,8 +1,7 @@
-"""What each variant of Table 1 costs, with the paper's backbone and with the profile's.
+"""What each system and variant costs, at the paper's size and at the profile's.
 
-Torch's counter counts convolutions and matrix products, a multiply-add as two operations; batch
-norms, poolings, gates and softmaxes are not counted. The classifier is left out: it is not used
-after training.
+Torch's counter counts convolutions and matrix products; batch norms, poolings, gates and softmaxes
+are not counted. The classifiers are counted apart: they are not used after training.
 """
 
 from collections.abc import Mapping
@@ -12,19 +11,23 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from reidpipe import systems
 from reidpipe.reporting.reading.experiment import Run
-from reidpipe.reporting.science.tables import Table
-from reidpipe.systems.ours import Network
+from reidpipe.runtime.settings import OURS
 
 Size = tuple[int, int]
-PAPER_BACKBONE, PAPER_SIZE = "resnet50", (256, 128)
+PAPER_BACKBONE = "resnet50"
+"""Of Ours; the other systems have their papers' sizes as defaults."""
+IDENTITIES = {"market1501": 751, "dukemtmc": 702, "msmt17": 1041}
+"""Published numbers of people to train on."""
 
 
 class Cost(NamedTuple):
-    """Of embedding one image, without the classifier."""
+    """Of embedding one image, and of the classifiers that are left out of it."""
 
     parameters: int
-    flops: int
+    classifier_parameters: int
+    multiply_adds: int
 
 
 @dataclass(frozen=True)
@@ -33,37 +36,35 @@ class Costs:
 
     paper: dict[str, Cost]
     profile: dict[str, Cost]
-    names: str
-    """Backbone and image size of the profile."""
 
 
-def cost(network: Mapping[str, Any], image_size: Size) -> Cost:
-    """Embed one image (height, width) and count."""
-    model = Network(1, **network).eval()
-    classifier = sum(w.numel() for part in model.classifiers() for w in part.parameters())
-    parameters = sum(weights.numel() for weights in model.parameters()) - classifier
+def cost(system: str, options: Mapping[str, Any], image_size: Size, num_classes: int) -> Cost:
+    """Count what embedding one image (height, width) takes; nothing is computed."""
+    with torch.device("meta"):
+        model = systems.network(system)(num_classes, **options).eval()
+        image = torch.zeros(1, 3, *image_size)
+    classifiers = sum(w.numel() for part in model.classifiers() for w in part.parameters())
+    parameters = sum(weights.numel() for weights in model.parameters()) - classifiers
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.embed(torch.zeros(1, 3, *image_size))
-    return Cost(parameters, counter.get_total_flops())
+        model.embed(image)
+    return Cost(parameters, classifiers, counter.get_total_flops() // 2)
 
 
-def variant_costs(runs: Mapping[str, Run], table: Table, backbone: str, image_size: Size) -> Costs:
-    """Cost of each rebuilt run of `table`; runs of one attention share one count."""
-    own = {run: runs[run].network for run in table.rebuilt}
-    height, width = image_size
-    return Costs(
-        paper=_counted(own, PAPER_BACKBONE, PAPER_SIZE),
-        profile=_counted(own, backbone, image_size),
-        names=f"{backbone} {height}x{width}",
-    )
+def costs(runs: Mapping[str, Run]) -> Costs:
+    """Cost of each run, with the published number of identities at either size."""
+    counted: dict[str, Cost] = {}
 
+    def once(system: str, options: Mapping[str, Any], size: Size, num_classes: int) -> Cost:
+        key = repr((system, options, size, num_classes))
+        if key not in counted:
+            counted[key] = cost(system, options, size, num_classes)
+        return counted[key]
 
-def _counted(
-    networks: Mapping[str, Mapping[str, Any]], backbone: str, image_size: Size
-) -> dict[str, Cost]:
-    by_attention = {str(network["attention"]): network for network in networks.values()}
-    counted = {
-        name: cost({**network, "backbone": backbone}, image_size)
-        for name, network in by_attention.items()
-    }
-    return {run: counted[network["attention"]] for run, network in networks.items()}
+    paper, profile = {}, {}
+    for name, run in runs.items():
+        classes = IDENTITIES.get(run.dataset, 1)
+        ours = run.system == OURS
+        full = {**run.network, "backbone": PAPER_BACKBONE} if ours else run.options
+        paper[name] = once(run.system, full, systems.recipe(run.system, {}).image_size, classes)
+        profile[name] = once(run.system, run.network, run.image_size, classes)
+    return Costs(paper, profile)

@@ -1,6 +1,6 @@
 """Tables 1-4: published beside rebuilt. What a row says here, `formats` writes down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -95,6 +95,11 @@ class Table:
         found = [getattr(row.cells[column], kind) for row in self.rows]
         values = [value for value in found if value is not None]
         return max(values) if len(values) > 1 else None
+
+
+def rebuilt(tables: Sequence[Table]) -> dict[str, Row]:
+    """The rows of all tables that the pipeline trained, by their run."""
+    return {run: row for table in tables for run, row in table.rebuilt.items()}
 
 
 def warning(params: Params) -> str:

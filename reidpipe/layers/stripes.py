@@ -1,0 +1,27 @@
+"""Horizontal stripes of a feature map (PCB, https://arxiv.org/abs/1711.09349, section 3.2)."""
+
+import torch
+from torch import Tensor
+
+from reidpipe.errors import UserError
+
+
+def stripes(feature_map: Tensor, parts: int) -> Tensor:
+    """Means of `parts` equal stripes: [B, C, H, W] -> [B, C, parts], from the top; float32 or more.
+
+    Without torch's adaptive pooling, whose gradient is not deterministic on a GPU.
+
+    Raises:
+        UserError: the rows of the map do not divide among the parts.
+    """
+    batch, channels, height, width = feature_map.shape
+    if height % parts:
+        raise UserError(
+            "the feature map cannot be cut into equal stripes",
+            where="params.yaml: systems: image_size, parts",
+            expected=f"a map whose height is a multiple of {parts}",
+            found=f"{height} rows",
+            fix="a height of the images of 16 times that",
+        )
+    rows = feature_map.reshape(batch, channels, parts, height // parts, width)
+    return rows.mean((3, 4), dtype=torch.promote_types(feature_map.dtype, torch.float32))

@@ -1,0 +1,62 @@
+"""Every system at a size that a test trains in a second, by name."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from reidpipe import systems
+from reidpipe.formats.settings.training import Recipe
+from reidpipe.layers.initial import initialise
+from reidpipe.systems import System
+
+CLASSES = 4
+
+
+class Small(NamedTuple):
+    network: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+
+
+OURS = {"attention": "cbam", "classifier": "circle", "triplet": True, "backbone": "resnet10_x0_5"}
+PCB = {"backbone": "resnet10_x0_5", "reduced": 16}
+SVDNET = {"backbone": "resnet10_x0_5", "eigen": 32}
+OSNET = {"multiplier": 0.25}
+SIZES = {
+    "ours": Small(OURS, {"image_size": (32, 16), "identities": 4, "images": 2, "epochs": 2}),
+    "pcb": Small(PCB, {"image_size": (96, 32), "batch_size": 8, "epochs": 2, "milestones": (1,)}),
+    "svdnet": Small(
+        SVDNET,
+        {
+            "image_size": (64, 64),
+            "batch_size": 8,
+            "epochs": 2,
+            "milestones": (1,),
+            "rri": 2,
+            "rri_early": 1,
+            "rri_epochs": 1,
+            "rri_milestones": (),
+        },
+    ),
+    "osnet": Small(OSNET, {"image_size": (64, 32), "batch_size": 8, "head_epochs": 1, "epochs": 2}),
+}
+
+
+def network(system: str, **changes: Any) -> System:
+    model = systems.network(system)(CLASSES, **{**SIZES[system].network, **changes})
+    initialise(model, torch.Generator().manual_seed(0))
+    return model
+
+
+def recipe(system: str, **changes: Any) -> Recipe:
+    return systems.recipe(system, {**SIZES[system].recipe, **changes})
+
+
+def images(system: str, count: int = 8, seed: int = 1) -> Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, *recipe(system).image_size, generator=random)
+
+
+def labels(count: int = 8) -> Tensor:
+    return torch.arange(count) % CLASSES

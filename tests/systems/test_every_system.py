@@ -1,0 +1,176 @@
+"""What holds for each file of reidpipe/systems: it is saved, learns, and is what its paper says."""
+
+import inspect
+import json
+from importlib import import_module
+from typing import get_type_hints
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from reidpipe import systems as contract
+from reidpipe.errors import UserError
+from reidpipe.formats import params
+from reidpipe.layers.dropout import draw_from
+from reidpipe.reporting.science.costs import cost
+from reidpipe.runtime.machine import on_device
+from reidpipe.runtime.settings import keywords, systems
+from reidpipe.systems import System
+from reidpipe.training.phases import ready
+from tests.systems.small import CLASSES, SIZES, images, labels, network, recipe
+
+COUNTS: dict[str, list[tuple[dict[str, object], int, int, int]]] = {
+    "pcb": [({}, 24_032_832, 1_158_042, 6_079_905_792)],
+    "svdnet": [({}, 25_605_184, 769_775, 4_089_233_408)],
+    "osnet": [
+        ({}, 2_169_508, 385_263, 978_875_392),
+        ({"multiplier": 0.75}, 1_285_754, 385_263, 571_752_192),
+        ({"multiplier": 0.5}, 630_034, 385_263, 272_899_328),
+        ({"multiplier": 0.25}, 201_864, 385_263, 82_314_880),
+    ],
+}
+"""Options, parameters, those of the classifiers for 751 people, multiply-adds."""
+EVERY = pytest.mark.parametrize("system", systems())
+
+
+def loss(model: System, pictures: Tensor) -> Tensor:
+    terms = model.losses(model(pictures), labels(len(pictures)))
+    assert all(term.shape == () and term.isfinite() for term in terms.values())
+    return torch.stack(list(terms.values())).sum()
+
+
+def test_each_has_a_small_size() -> None:
+    assert sorted(SIZES) == systems()
+    assert sorted(COUNTS) == sorted(set(systems()) - {"ours"})
+
+
+@EVERY
+def test_what_is_saved_is_built_again(system: str) -> None:
+    model = network(system).eval()
+    about = json.loads(json.dumps({**model.about(), "image_size": [1, 2], "run": "any"}))
+    again = contract.network(about.get("system", "ours")).from_about(about)
+    again.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        assert torch.equal(again.eval().embed(images(system)), model.embed(images(system)))
+
+
+@EVERY
+def test_a_description_that_lacks_something_is_refused(system: str) -> None:
+    about = network(system).about()
+    for name in about.keys() - {"system"}:
+        with pytest.raises(UserError, match=f"nothing about {name}"):
+            type(network(system)).from_about({k: v for k, v in about.items() if k != name})
+
+
+@EVERY
+def test_descriptors_are_of_the_width_and_follow_their_images(system: str) -> None:
+    model, pictures = network(system).eval(), images(system)
+    with torch.no_grad():
+        found = model.embed(pictures)
+        assert found.shape == (len(pictures), model.width)
+        assert found.isfinite().all()
+        assert found.std(0).max() > 0
+        turned = model.embed(pictures.flip(0)).flip(0)
+    torch.testing.assert_close(turned, found, rtol=1e-4, atol=1e-5)
+
+
+@EVERY
+def test_float32_is_float64_but_for_rounding(system: str) -> None:
+    model, pictures = network(system).eval(), images(system)
+    with torch.no_grad():
+        single, scores = model.embed(pictures), model(pictures)["scores"]
+        model.double()
+        torch.testing.assert_close(
+            single.double(), model.embed(pictures.double()), rtol=1e-3, atol=1e-4
+        )
+        out = model(pictures.double())["scores"]
+    assert scores.shape == (len(pictures), CLASSES)
+    torch.testing.assert_close(scores.double(), out, rtol=1e-3, atol=1e-4)
+
+
+@EVERY
+def test_gradients_reach_what_learns_in_a_phase_and_nothing_else(system: str) -> None:
+    model = network(system)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):  # some start at 0, which shuts what is before them
+            torch.nn.init.ones_(module.weight)
+    learnable = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    reached = set()
+    for _, phase in recipe(system).starts():
+        optimiser = ready(model, phase, learnable)
+        draw_from(model, 0)
+        learning = {id(weight) for group in optimiser.param_groups for weight in group["params"]}
+        model.zero_grad()
+        torch.autograd.backward(loss(model, images(system)))
+        for name, weight in model.named_parameters():
+            assert (weight.grad is not None) == (id(weight) in learning), (phase.name, name)
+            reached |= {name} if weight.grad is not None and weight.grad.any() else set()
+    assert reached == learnable
+
+
+@EVERY
+def test_it_learns_sixteen_images_of_four_people(system: str) -> None:
+    """The cheapest proof that the signs are right."""
+    model = on_device(network(system), torch.device("cpu")).train()
+    pictures = images(system, 16).contiguous(memory_format=torch.channels_last)
+    parameters = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=3e-3)
+    first = None
+    for step in range(60):
+        draw_from(model, step)
+        found = loss(model, pictures)
+        first = first or found.item()
+        if found.item() < first / 2:
+            return
+        optimiser.zero_grad()
+        torch.autograd.backward(found)
+        optimiser.step()
+    pytest.fail(f"{first} fell to {found.item()} in 60 steps")
+
+
+@EVERY
+def test_the_options_are_those_of_its_signatures(system: str) -> None:
+    module = import_module(f"reidpipe.systems.{system}")
+    names = {}
+    for name in ("Network", "recipe"):
+        target = getattr(module, name)
+        found = {
+            key: own.default
+            for key, own in inspect.signature(target).parameters.items()
+            if own.kind is own.KEYWORD_ONLY and own.default is not own.empty
+        }
+        fields = keywords(f"systems/{system}.py", name).model_fields
+        assert list(fields) == list(found)
+        call = target.__init__ if name == "Network" else target
+        assert get_type_hints(call, include_extras=True).keys() >= found.keys()
+        names[name] = found.keys()
+    assert not names["Network"] & names["recipe"], "they share a section of params.yaml"
+    chosen = params.load(profile="paper").active
+    paper = contract.recipe(system, {} if system == "ours" else chosen.recipe(system))
+    assert paper.epochs > 30
+    assert contract.recipe(system, {}).model_dump(mode="json")
+
+
+@EVERY
+def test_it_names_its_paper(system: str) -> None:
+    text = inspect.getdoc(import_module(f"reidpipe.systems.{system}"))
+    assert text
+    assert "https://" in text
+    assert "deviation" in text.lower() or "docs/decisions.md" in text
+
+
+CASES = [(name, *case) for name, cases in COUNTS.items() for case in cases]
+
+
+@pytest.mark.parametrize(("system", "options", "parameters", "classifiers", "operations"), CASES)
+def test_costs_are_those_of_the_specification(
+    system: str,
+    options: dict[str, object],
+    parameters: int,
+    classifiers: int,
+    operations: int,
+) -> None:
+    found = cost(system, options, contract.recipe(system, {}).image_size, 751)
+    assert found == (parameters, classifiers, operations)
