@@ -183,7 +183,7 @@ def work(job: Job) -> None:
         extract(model, *DATA, checked.active.extract.model_copy(update=one), features)
         evaluate(
             features,
-            checked.active.evaluate.model_copy(update=one),
+            checked.active.evaluate.model_copy(update=one).of("cosine"),
             out_metrics=folder / "metrics.json",
             out_cmc=folder / "cmc.csv",
             out_queries=job.scores,

@@ -52,7 +52,7 @@ def search(
         check_writable(picture)
     limit = threshold(run, fpr) if fpr else None
     found = nearest_to(model_file(run), gallery, query_image, profile, top, strict=strict)
-    title = f"{profile.evaluate.metric} distance"
+    title = f"{found.metric} distance"
     columns = [Column("rank"), Column("image"), Column("distance", ".4f", title)]
     rows = [[n, match.name, match.distance] for n, match in enumerate(found.matches, start=1)]
     if limit is not None:

@@ -22,7 +22,7 @@ from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.images.images import Images
 from reidpipe.images.transforms import normalise
 from reidpipe.runtime import machine
-from reidpipe.runtime.settings import Precision
+from reidpipe.runtime.settings import Metric, Precision
 from reidpipe.systems import System
 from reidpipe.systems.trained import load
 
@@ -83,7 +83,7 @@ def export(
     *,
     features: Path,
     params: ExtractParams,
-    metric: str,
+    metric: Metric | None,
     out: Path,
 ) -> Agreement:
     """Write the model to `out`, checked on queries and gallery images against their `features`.
@@ -115,7 +115,7 @@ def export(
         "image_size": trained.image_size,
         "input": INPUT,
         "output": OUTPUT,
-        "metric": metric,
+        "metric": metric or trained.model.metric,
         "flip": written.flip,
     }
     with replacing(out) as temporary:

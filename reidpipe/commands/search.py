@@ -19,10 +19,12 @@ from reidpipe.errors import Problems, UserError, nearest
 from reidpipe.extraction.embeddings import embed
 from reidpipe.formats.params import ProfileParams
 from reidpipe.formats.pictures import BadImageError, decode
+from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.images.images import Images
 from reidpipe.metrics.distance import blocks, prepare_
 from reidpipe.runtime import machine
 from reidpipe.runtime.machine import on_device
+from reidpipe.runtime.settings import Metric
 from reidpipe.systems import System
 from reidpipe.systems.trained import load
 
@@ -52,6 +54,8 @@ class Found:
     """Images that could not be read."""
     squeezed: int
     """How many of the images, the query among them, have quite another shape than its input."""
+    metric: Metric
+    """Of the distances."""
 
 
 class Photographs(Images):
@@ -130,7 +134,8 @@ def search(
         asked = Photographs([query], {query: probe}.__getitem__, trained.image_size, Problems())
         searched = Photographs(names, tree.read, trained.image_size, tree.left_out)
         model = on_device(trained.model, device)
-        distance = _distances(model, asked, searched, params, device)
+        metric = params.evaluate.metric or model.metric
+        distance = _distances(model, asked, searched, params.extract, metric=metric, device=device)
         asked.problems.refuse(Path(query), fix="name another query", what="the query image")
         skipped = searched.problems
         if strict:
@@ -142,7 +147,7 @@ def search(
         matches = (Match(names[i], float(distance[i]), tree.read(names[i])) for i in order)
         others = len(tree.sizes) - len(images)
         squeezed = asked.squeezed + searched.squeezed
-        return Found(probe, tuple(matches), readable, others, skipped, squeezed)
+        return Found(probe, tuple(matches), readable, others, skipped, squeezed, metric)
 
 
 def _beside(path: Path) -> str:
@@ -187,11 +192,12 @@ def _distances(
     model: System,
     query: Photographs,
     gallery: Photographs,
-    params: ProfileParams,
+    extract: ExtractParams,
+    *,
+    metric: Metric,
     device: torch.device,
 ) -> Tensor:
     """From the query to each image, float32 [G]; infinity where one cannot be read."""
-    extract, metric = params.extract, params.evaluate.metric
 
     def embeddings(own: Photographs, label: str) -> Tensor:
         # No workers: each would have the open archive's position and a list of problems to itself.

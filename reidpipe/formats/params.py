@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from reidpipe.errors import UserError, nearest
 from reidpipe.formats import yaml
 from reidpipe.formats.settings.data import Source
-from reidpipe.formats.settings.evaluation import EvaluateParams
+from reidpipe.formats.settings.evaluation import EvaluateSection
 from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.formats.settings.training import WeightsSource
 from reidpipe.runtime.settings import (
@@ -62,14 +62,15 @@ class ProfileParams(Section):
     """Everything that one profile says."""
 
     data: dict[str, Source]
-    weights: WeightsSource
+    weights: dict[str, WeightsSource]
+    """By role, what `data/weights/ROLE.safetensors` is; `random` is always there."""
     systems: Annotated[dict[str, dict[str, Any]], SYSTEM_OPTIONS] = Field(default_factory=dict)
     train: Annotated[dict[str, Any], Keywords("systems/ours.py", "recipe", Cluster)] = Field(
         default_factory=dict
     )
     extract: ExtractParams = ExtractParams()
     loading: Loading = Loading()
-    evaluate: EvaluateParams = EvaluateParams()
+    evaluate: EvaluateSection = EvaluateSection()
     report: Report = Report()
 
     @property

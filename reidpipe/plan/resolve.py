@@ -17,9 +17,13 @@ from reidpipe.formats.params import PARAMS_FILE, Params
 from reidpipe.formats.plan import PLAN_FILE
 from reidpipe.formats.runs import RANDOM, RUNS_FILE, Run
 from reidpipe.formats.settings.data import ArchiveSource, Source
-from reidpipe.formats.settings.training import SyntheticWeights
+from reidpipe.formats.settings.training import (
+    RandomWeights,
+    SyntheticWeights,
+    TorchvisionWeights,
+)
 from reidpipe.plan.code import Code
-from reidpipe.runtime.settings import OURS, Cluster, Section, keywords
+from reidpipe.runtime.settings import OURS, Cluster, Section, keywords, metric
 
 Entry = Mapping[str, Any]
 PIPELINE = Path("dvc.yaml")
@@ -53,27 +57,22 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
     code, active = Code(root), params.active
     sources = {name: params.source(name) for name in listed.datasets}
     runs = {name: _run(name, run, params) for name, run in listed.runs.items()}
+    weights = {role: _weights(role, params) for role in listed.weights}
     trainings = {name: _training(name, run, params) for name, run in listed.runs.items()}
-    parts = {name: _parts(run["system"], run["network"]) for name, run in runs.items()}
+    parts = {name: _parts_of(run) for name, run in runs.items()}
 
     def of(stage: str, *more: str) -> str:
         return code.digest(f"stages/{stage}.py", *more)
 
-    extract, evaluate = (
-        active.extract.model_dump(mode="json"),
-        active.evaluate.model_dump(mode="json"),
-    )
+    extract = active.extract.model_dump(mode="json")
     return {
         "download": {
             name: {**_download(name, source, root), "code": of("download")}
             for name, source in sources.items()
         },
         "weights": {
-            role: {
-                **_weights(role, params),
-                "code": of("weights", *_parts(OURS, _plain(params))),
-            }
-            for role in listed.weights
+            role: {**found, "code": of("weights", *_parts_of(found))}
+            for role, found in weights.items()
         },
         "split": {
             name: {**_split(source, params), "code": of("split")}
@@ -96,7 +95,13 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
             }
             for name, run in runs.items()
         },
-        "evaluate": {name: {"params": evaluate, "code": of("evaluate")} for name in runs},
+        "evaluate": {
+            name: {
+                "params": active.evaluate.of(metric(run["system"])).model_dump(mode="json"),
+                "code": of("evaluate"),
+            }
+            for name, run in runs.items()
+        },
         "report": {
             "params": _without_the_other_profile(params),
             "runs": {
@@ -134,10 +139,12 @@ def _run(name: str, run: Run, params: Params) -> Entry:
     return {"dataset": run.dataset, "start": run.start, "system": run.system, "network": network}
 
 
-def _parts(system: str, network: Entry) -> tuple[str, ...]:
-    """Files that a network is made of and that no import names."""
-    attention = network.get("attention")
-    files = (f"reidpipe/systems/{system}.py",)
+def _parts_of(entry: Entry) -> tuple[str, ...]:
+    """Files that the network of an entry is made of and that no import names."""
+    if "system" not in entry:
+        return ()
+    attention = entry["network"].get("attention")
+    files = (f"reidpipe/systems/{entry['system']}.py",)
     return (*files, f"reidpipe/attention/{attention}.py") if attention else files
 
 
@@ -193,24 +200,36 @@ def _download(name: str, source: Source, root: Path) -> Entry:
 
 def _weights(role: str, params: Params) -> Entry:
     """How the first weights of a role are made."""
-    active, source = params.active, params.active.weights
     if role == RANDOM:
         return {"source": {"source": RANDOM}}
-    found = {
-        "source": source.model_dump(mode="json", exclude={"schedule"}),
-        "network": _plain(params),
-    }
+    active = params.active
+    if role not in active.weights:
+        raise UserError(
+            f"the profile {params.profile} does not say what the first weights {role!r} are",
+            where=f"{PARAMS_FILE}: {params.profile}.weights",
+            expected=", ".join([RANDOM, *active.weights]),
+            found=f"{RUNS_FILE}: weights: {role}",
+            fix=nearest(role, active.weights),
+        )
+    source = active.weights[role]
+    found: dict[str, Any] = {"source": source.model_dump(mode="json", exclude={"schedule"})}
+    if isinstance(source, RandomWeights):
+        return found
+    system = OURS if isinstance(source, TorchvisionWeights) else source.system
+    found |= {"system": system, "network": _plain(system, params)}
     if isinstance(source, SyntheticWeights):
-        kind = keywords(f"systems/{OURS}.py", "recipe", Cluster)
-        where = f"{PARAMS_FILE}: {params.profile}.weights.schedule"
-        own = _changed(kind, {**active.train, "devices": 1, "nodes": 1}, source.schedule, where)
-        found |= _split_recipe(own)
+        kind = keywords(f"systems/{system}.py", "recipe", Cluster)
+        profile = {**active.machine.model_dump(), **active.recipe(system), "devices": 1, "nodes": 1}
+        where = f"{PARAMS_FILE}: {params.profile}.weights.{role}.schedule"
+        found |= _split_recipe(_changed(kind, profile, source.schedule, where))
     return {**found, "instructions": active.machine.instructions}
 
 
-def _plain(params: Params) -> Entry:
-    """The network whose backbone is what the others start from."""
-    return params.active.network("none", "linear", triplet=True)
+def _plain(system: str, params: Params) -> Entry:
+    """The network whose trunk is what others start from."""
+    if system == OURS:
+        return params.active.network("none", "linear", triplet=True)
+    return params.active.options(system)
 
 
 def _split(source: Source, params: Params) -> Entry:

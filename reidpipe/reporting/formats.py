@@ -72,7 +72,7 @@ def markdown(table: Table) -> str:
     """Title, notes and the padded table; the best published and rebuilt figures are bold."""
     header = ["Method", *_spread(column_labels(table), ("{} paper", "rebuilt", "diff."))]
     if table.baseline:
-        header.append("mAP vs baseline")
+        header.append(f"mAP vs {table.against}")
     body = [_markdown_row(row, table) for row in table.rows]
     notes = [f"**{note}**" if note.isupper() or "NOT" in note else note for note in table.notes]
     title = f"Table {table.number}. {table.title}"
@@ -105,7 +105,7 @@ def comma_separated(table: Table) -> str:
     """One line per row with every value in a column of its own; empty where there is none."""
     ends = ("paper", "rebuilt", "low", "high", "std", "seeds", "difference")
     names = [f"{column}_{end}" for column in table.columns for end in ends]
-    tail = [f"mAP_vs_baseline{end}" for end in ("", "_low", "_high", "_seeds")]
+    tail = [f"mAP_vs_{table.against.lower()}{end}" for end in ("", "_low", "_high", "_seeds")]
     header = ["table", "profile", "method", "run", "status", "trained_to_the_end", *names]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

@@ -126,6 +126,18 @@ def _signature(tree: ast.AST, name: str) -> ast.arguments:
     raise LookupError(name)
 
 
+def metric(system: str) -> Metric:
+    """What descriptors of a system are compared by: the `metric` that its Network writes out."""
+    tree = ast.parse((PACKAGE / f"systems/{system}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name == "Network":
+            for line in node.body:
+                if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "metric":
+                    found: Metric = ast.literal_eval(line.value)
+                    return found
+    return "cosine"
+
+
 def literal_keys(file: str, name: str) -> list[str]:
     """Keys of the dict `name` that reidpipe/`file` writes out, in order."""
     for node in ast.parse((PACKAGE / file).read_text(encoding="utf-8")).body:

@@ -19,7 +19,7 @@ learns alone, ours from their end; random patches, an augmentation of the paper,
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ from reidpipe.layers.heads import Linear
 from reidpipe.runtime.settings import (
     Fraction,
     Keywords,
+    Milestones,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -185,6 +186,8 @@ def recipe(
     weight_decay: NonNegativeFloat = 5e-4,
     head_epochs: NonNegativeInt = 10,
     epochs: PositiveInt = 240,
+    decay: Literal["cosine", "steps"] = "cosine",
+    milestones: Milestones = (),
     scratch: bool = False,
 ) -> Recipe:
     """AMSGrad for a pre-trained trunk, first for the classifier alone; or SGD from random weights.
@@ -196,8 +199,10 @@ def recipe(
         lr: learning rate; of random weights the author takes 0.065.
         weight_decay: of all weights.
         head_epochs: in which the classifier learns alone; none from random weights.
-        epochs: of the whole network, with a cosine down to nothing; from random weights 350, with
-            steps to a tenth after 3/7, 9/14 and 6/7 of them.
+        epochs: of the whole network; from random weights the author takes 350.
+        decay: of the rate in them, down to nothing by a cosine, or to a tenth at `milestones`; from
+            random weights to a tenth after 3/7, 9/14 and 6/7 of them.
+        milestones: epochs of the whole network.
         scratch: from random weights.
     """
     batches = Shuffled(size=batch_size)
@@ -218,12 +223,14 @@ def recipe(
         optimiser="amsgrad",
         lr=lr,
         weight_decay=weight_decay,
-        decay="cosine",
+        decay=decay,
+        milestones=milestones,
     )
     change = {
         "name": "classifier",
         "epochs": head_epochs,
         "decay": "steps",
+        "milestones": (),
         "frozen": ("backbone",),
     }
     head = (whole.model_copy(update=change),) if head_epochs else ()

@@ -86,7 +86,12 @@ def train(
         # A resumed row comes from JSON with sorted keys: the columns have an order of their own.
         terms = sorted(history[0].keys() - {"epoch", "lr", "loss", "accuracy"})
         columns = ["epoch", "lr", "loss", *terms, "accuracy"]
-        write_csv(history_file, columns, [[row[name] for name in columns] for row in history])
+        rows: list[list[object]] = [[row[name] for name in columns] for row in history]
+        if len(recipe.phases) > 1:
+            columns.append("phase")
+            names = [phase.name for phase in recipe.phases for _ in range(phase.epochs)]
+            rows = [[*row, name] for row, name in zip(rows, names, strict=True)]
+        write_csv(history_file, columns, rows)
         state.remove()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.hub import download_url_to_file
 
@@ -18,13 +20,18 @@ from reidpipe.datasets.sources.locating import folder
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.formats import weights
-from reidpipe.formats.runs import RANDOM
 from reidpipe.formats.settings.data import SyntheticSource
-from reidpipe.formats.settings.training import SyntheticWeights, TorchvisionWeights, WeightsSource
-from reidpipe.layers.resnet import Backbone, load_plain, plain_state
+from reidpipe.formats.settings.training import (
+    FileWeights,
+    RandomWeights,
+    SyntheticWeights,
+    TorchvisionWeights,
+    WeightsSource,
+)
+from reidpipe.layers.resnet import load_plain, plain_state
 from reidpipe.runtime import machine
-from reidpipe.runtime.settings import OURS, Cluster
-from reidpipe.systems import recipe, trained
+from reidpipe.runtime.settings import Cluster
+from reidpipe.systems import network, recipe, trained
 from reidpipe.training.run import train
 
 # torchvision's two ResNet-50 files (its ResNet50_Weights names the addresses). The eight digits of
@@ -33,25 +40,26 @@ TORCHVISION = "https://download.pytorch.org/models/"
 
 
 def first_weights(entry: Mapping[str, Any], out: Path) -> None:
-    """Write the tensors that `entry` of the plan asks for: torchvision's names, none of its fc.
+    """Write the tensors that `entry` of the plan asks for, by the names of the system's trunk.
 
-    A file without tensors stands for random weights, which each run draws by its own seed.
+    Those of a ResNet are torchvision's without fc. A file without tensors stands for random
+    weights, which each run draws by its own seed.
     """
-    if entry["source"]["source"] == RANDOM:
-        weights.save(out, {}, {"source": RANDOM})
+    source: RandomWeights | SyntheticWeights | TorchvisionWeights | FileWeights
+    source = TypeAdapter(WeightsSource).validate_python(entry["source"])
+    if isinstance(source, RandomWeights):
+        weights.save(out, {}, {"source": source.source})
         return
-    source: SyntheticWeights | TorchvisionWeights = TypeAdapter(WeightsSource).validate_python(
-        entry["source"]
-    )
-    backbone = entry["network"]["backbone"]
     machine.pin(entry["instructions"])  # reading a file makes a network too, to see that it fits
-    tensors = (
-        trained_on_others(source, entry)
-        if isinstance(source, SyntheticWeights)
-        else from_torchvision(source)
-    )
-    load_plain(Backbone(backbone), tensors)  # what does not fit is named here, not in every run
-    weights.save(out, tensors, {"backbone": backbone, "source": source.source})
+    if isinstance(source, SyntheticWeights):
+        tensors = trained_on_others(source, entry)
+    elif isinstance(source, TorchvisionWeights):
+        tensors = from_torchvision(source)
+    else:
+        tensors = read(folder() / source.file, source)
+    trunk = network(entry["system"])(1, **entry["network"]).backbone
+    load_plain(trunk, tensors)  # what does not fit is named here, not in every run
+    weights.save(out, tensors, {"backbone": trunk.name, "source": source.source})
 
 
 def trained_on_others(source: SyntheticWeights, entry: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -69,9 +77,9 @@ def trained_on_others(source: SyntheticWeights, entry: Mapping[str, Any]) -> dic
         splitting.split(zipped, manifest, people.layout)
         train(
             "weights",
-            OURS,
+            entry["system"],
             entry["network"],
-            recipe(OURS, entry["recipe"]),
+            recipe(entry["system"], entry["recipe"]),
             source.seed,
             machine=Cluster.model_validate(entry["machine"]),
             archive=zipped,
@@ -97,7 +105,24 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
                 fix="put it there, set REIDPIPE_ARCHIVES to its folder, or weights.download: true",
             )
         download(TORCHVISION + source.file, path, expected_digest(source))
+    tensors = read(path, source)
+    return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+
+
+def read(path: Path, source: TorchvisionWeights | FileWeights) -> dict[str, Tensor]:
+    """Tensors of a user's file, a safetensors one or torch's, of which no code is run.
+
+    Raises:
+        UserError: it is missing, another one than `source` says, or holds something else.
+    """
+    if not path.exists():
+        raise UserError("a weights file is missing", where=path, fix=f"put it into {folder()}")
     check_digest(path, source)
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise UserError("not a safetensors file", where=path, found=error) from None
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -105,7 +130,7 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
     if not isinstance(tensors, dict):
         found = type(tensors).__name__
         raise UserError("not a state dict", where=path, expected="tensors by name", found=found)
-    return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+    return tensors
 
 
 def download(url: str, path: Path, sha256: str) -> None:
@@ -122,12 +147,14 @@ def download(url: str, path: Path, sha256: str) -> None:
         ) from None
 
 
-def expected_digest(source: TorchvisionWeights) -> str:
-    """The beginning of the sha256, in small letters."""
+def expected_digest(source: TorchvisionWeights | FileWeights) -> str:
+    """The beginning of the sha256, in small letters; empty where nothing says it."""
+    if isinstance(source, FileWeights):
+        return (source.sha256 or "").lower()
     return (source.sha256 or source.file[-12:-4]).lower()
 
 
-def check_digest(path: Path, source: TorchvisionWeights) -> None:
+def check_digest(path: Path, source: TorchvisionWeights | FileWeights) -> None:
     """Compare with the checksum of the parameters, or the one in torchvision's file name."""
     expected = expected_digest(source)
     found = digest(path)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from reidpipe.errors import UserError
 from reidpipe.images.images import Images
-from reidpipe.images.sampler import batches
+from reidpipe.images.sampler import batches, shuffled
 from reidpipe.runtime.streams import stream
 from reidpipe.systems import recipe as recipe_of
 from reidpipe.training.batches import Batch, TrainingSet
@@ -138,3 +138,27 @@ def test_too_few_identities() -> None:
         batches(LABELS, identities=21, images=2, seed=0, epoch=0)
     assert caught.value.details["expected"].startswith("at most 20")
     assert caught.value.details["found"] == "21"
+
+
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(0, 3))
+def test_shuffled_batches_have_each_image_once_at_most(count: int, size: int, epoch: int) -> None:
+    if count < size:
+        with pytest.raises(UserError, match="too few images"):
+            shuffled(count, size, seed=0, epoch=epoch)
+        return
+    found = shuffled(count, size, seed=0, epoch=epoch)
+    assert [len(batch) for batch in found] == [size] * (count // size)
+    rows = np.concatenate(found).tolist()
+    assert len(set(rows)) == len(rows)
+    assert set(rows) <= set(range(count))
+
+
+def test_each_epoch_and_seed_shuffles_otherwise() -> None:
+    orders = {
+        tuple(np.concatenate(shuffled(30, 7, seed=seed, epoch=epoch)).tolist())
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(orders) == 9
+    left_out = {tuple(sorted(set(range(30)) - set(order))) for order in orders}
+    assert len(left_out) > 5, "not always the same images are left out"

@@ -29,7 +29,7 @@ def test_camera_pairs_are_the_loops(inputs: Inputs) -> None:
     tensors, _ = checkpoint.load(inputs.root / FEATURES)
     unit = torch.nn.functional.normalize(tensors["embedding"].double(), dim=1).numpy()
     pid, camid, subset = (tensors[name].numpy() for name in ("pid", "camid", "subset"))
-    found = camera_pairs(inputs.root / FEATURES, inputs.params.active.evaluate)
+    found = camera_pairs(inputs.root / FEATURES, inputs.params.active.evaluate.of("cosine"))
     for row, ours in enumerate(found.cameras):
         for column, other in enumerate(found.cameras):
             gallery = (subset == 1) & (camid == other)
@@ -46,7 +46,7 @@ def test_camera_pairs_are_the_loops(inputs: Inputs) -> None:
 
 def test_features_are_left_as_they_were(inputs: Inputs) -> None:
     before = Path(inputs.root / FEATURES).read_bytes()
-    camera_pairs(inputs.root / FEATURES, inputs.params.active.evaluate)
+    camera_pairs(inputs.root / FEATURES, inputs.params.active.evaluate.of("cosine"))
     assert Path(inputs.root / FEATURES).read_bytes() == before
 
 

@@ -25,7 +25,7 @@ from reidpipe.runtime import machine, ranks
 from reidpipe.systems import System
 from reidpipe.training import position, resume
 from reidpipe.training import run as training
-from tests.training.process import MACHINE, OURS
+from tests.training.process import MACHINE
 
 make, save = training.new_model, resume.State.save
 
@@ -50,6 +50,7 @@ def main(
     folder: Path, archive: Path, manifest: Path, devices: int, last: int, *, interrupts: bool
 ) -> None:
     recipe = Recipe.model_validate_json((folder / "recipe.json").read_text())
+    run = json.loads((folder / "run.json").read_text())
     training.new_model = frozen
     losses: list[float] = []
     add = position.Position.add
@@ -69,8 +70,8 @@ def main(
     files: dict[str, Any] = {"model_file": folder / "model", "history_file": folder / "history.csv"}
     training.train(
         "tiny",
-        "ours",
-        OURS,
+        run["system"],
+        run["network"],
         recipe,
         0,
         machine=MACHINE.model_copy(update={"devices": devices}),
@@ -80,9 +81,9 @@ def main(
         **files,
         code="tests",
     )
-    model = frozen("ours", OURS, 6, 0).eval()
+    model = frozen(run["system"], run["network"], 6, 0).eval()
     members = [line.split(",")[0] for line in manifest.read_text().splitlines()[1:]]
-    images = Images(archive, members, (32, 16), cache_mb=0)
+    images = Images(archive, members, recipe.image_size, cache_mb=0)
     device = machine.prepare("cpu", 1)
     embeddings = embed(model, images, ExtractParams(batch_size=5), device, label="tiny")
     if ranks.rank() == 0:

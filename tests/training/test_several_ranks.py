@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +13,9 @@ import torch
 from reidpipe.files import digest
 from reidpipe.formats import weights as checkpoint
 from reidpipe.formats.settings.training import Recipe
-from tests.training.process import changed
+from tests.systems.small import PCB
+from tests.systems.small import recipe as small
+from tests.training.process import OURS, changed
 
 ROOT = Path(__file__).parents[2]
 Set = tuple[Path, Path]
@@ -32,9 +36,12 @@ def go(
     *,
     how: str = "",
     status: int = 0,
+    system: str = "ours",
+    network: Mapping[str, Any] = OURS,
 ) -> None:
     """Train, to the end or until something happens in the step `last`."""
     folder.mkdir(exist_ok=True)
+    (folder / "run.json").write_text(json.dumps({"system": system, "network": network}))
     (folder / "recipe.json").write_text(recipe.model_dump_json())
     arguments = [folder, *tiny_set, devices, last, how]
     command = [sys.executable, "-m", "tests.training.several", *map(str, arguments)]
@@ -57,6 +64,17 @@ def test_two_processes_are_one(tiny_set: Set, steps: Recipe, tmp_path: Path) -> 
     models = [checkpoint.load(tmp_path / name / "model")[0] for name in "12"]
     for name, tensor in models[0].items():
         torch.testing.assert_close(models[1][name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_masks_of_dropout(tiny_set: Set, tmp_path: Path) -> None:
+    recipe = small("pcb", lr=1e-3, epochs=3)
+    for devices in (1, 2):
+        folder = tmp_path / str(devices)
+        go(folder, tiny_set, recipe, devices, system="pcb", network=PCB)
+    one, two = (json.loads((tmp_path / name / "losses.json").read_text()) for name in "12")
+    assert len(one) == 9
+    assert two == pytest.approx(one, rel=1e-5)
 
 
 @pytest.mark.slow

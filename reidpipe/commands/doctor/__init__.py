@@ -37,7 +37,8 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
     for name in dict.fromkeys(run["dataset"] for run in table.values()):
         finding, images[name] = data_set(name, params, root)
         yield finding
-    yield weights(params.active.weights)
+    for role, source in params.active.weights.items():
+        yield weights(role, source)
     if device:
         kinds = ", ".join(dict.fromkeys(map(kind, table.values())))
         yield Finding("steps", fine=True, found=f"measuring one each of {kinds}; a CPU takes long")

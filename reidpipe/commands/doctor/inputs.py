@@ -12,7 +12,12 @@ from reidpipe.formats.manifest import SUBSETS
 from reidpipe.formats.params import Params
 from reidpipe.formats.plan import PLAN_FILE
 from reidpipe.formats.settings.data import ArchiveSource
-from reidpipe.formats.settings.training import SyntheticWeights, TorchvisionWeights
+from reidpipe.formats.settings.training import (
+    RandomWeights,
+    SyntheticWeights,
+    TorchvisionWeights,
+    WeightsSource,
+)
 from reidpipe.synthetic.plan import planned
 from reidpipe.training.weights import check_digest
 
@@ -63,24 +68,29 @@ def _listed(counts: list[int]) -> str:
     return ", ".join(f"{subset} {n:,}" for subset, n in zip(SUBSETS, counts, strict=True))
 
 
-def weights(source: SyntheticWeights | TorchvisionWeights) -> Finding:
+def weights(role: str, source: WeightsSource) -> Finding:
     """Whether the weights that pre-trained runs start from can be had, and are those meant."""
+    name = f"weights {role}"
+    if isinstance(source, RandomWeights):
+        return Finding(name, fine=True, found="random: its runs begin from nothing")
     if isinstance(source, SyntheticWeights):
-        return Finding("weights", fine=True, found="trained in the weights stage")
+        return Finding(name, fine=True, found="trained in the weights stage")
     path = locating.folder() / source.file
     if path.exists():
         try:
             check_digest(path, source)
         except UserError as error:
-            return from_error("weights", error)
-        return Finding("weights", fine=True, found=str(path))
-    if source.download:
+            return from_error(name, error)
+        return Finding(name, fine=True, found=str(path))
+    if isinstance(source, TorchvisionWeights) and source.download:
         found = f"{source.file}: the weights stage will fetch it from torchvision (100 MB)"
-        return Finding("weights", fine=True, found=found)
-    fix = f"put it into {locating.folder()}, or set {locating.ENVIRONMENT} to its folder, or set"
+        return Finding(name, fine=True, found=found)
+    fix = f"put it into {locating.folder()}, or set {locating.ENVIRONMENT} to its folder"
     return Finding(
-        "weights",
+        name,
         fine=False,
-        found=f"torchvision's file {source.file} is missing",
-        fix=f"{fix} weights.download: true",
+        found=f"the file {source.file} is missing",
+        fix=f"{fix}, or set weights.{role}.download: true"
+        if isinstance(source, TorchvisionWeights)
+        else fix,
     )

@@ -7,8 +7,7 @@ from pydantic import Field
 from reidpipe.runtime.settings import Keywords, Machine, Metric, PositiveInt
 
 
-class EvaluateParams(Machine):
-    metric: Metric = "cosine"
+class _Ranking(Machine):
     rerank: Annotated[dict[str, Any], Keywords("metrics/rerank.py", "Reranked")] | None = None
     bootstrap: Annotated[dict[str, Any], Keywords("metrics/bootstrap.py", "interval")] = Field(
         default_factory=dict
@@ -16,3 +15,20 @@ class EvaluateParams(Machine):
     top_k: PositiveInt = 50
     """Length of the ranked lists that are kept per query."""
     block_mb: PositiveInt = 256
+
+
+class EvaluateParams(_Ranking):
+    """What the evaluate stage is told."""
+
+    metric: Metric = "cosine"
+
+
+class EvaluateSection(_Ranking):
+    """What params.yaml says."""
+
+    metric: Metric | None = None
+    """The system's own, where nothing is said."""
+
+    def of(self, own: Metric) -> EvaluateParams:
+        """For a system whose metric is `own`."""
+        return EvaluateParams.model_validate(self.model_dump() | {"metric": self.metric or own})

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reidpipe.formats.settings.data import Cameras, People
 from reidpipe.runtime.settings import (
+    OURS,
     Keywords,
     Milestones,
     NonNegativeFloat,
@@ -16,6 +17,7 @@ from reidpipe.runtime.settings import (
     PositiveInt,
     Section,
     Size,
+    System,
 )
 
 
@@ -99,15 +101,23 @@ class Recipe(Section):
         return zip(accumulate([0, *epochs[:-1]]), self.phases, strict=True)
 
 
+class RandomWeights(Section):
+    """None: each run draws its own by its seed."""
+
+    source: Literal["random"]
+
+
 class SyntheticWeights(Section):
-    """Backbone trained in the weights stage on synthetic people who are in no data set."""
+    """Trunk trained in the weights stage on synthetic people who are in no data set."""
 
     source: Literal["synthetic"]
+    system: System = OURS
+    """Whose trunk it is, with the options of the profile; of Ours without attention."""
     identities: People
     cameras: Cameras
     seed: NonNegativeInt = 0
     schedule: dict[str, Any] = Field(default_factory=dict)
-    """What is otherwise than in the section `train`."""
+    """What is otherwise than in the profile's recipe of the system."""
 
 
 class TorchvisionWeights(Section):
@@ -119,4 +129,16 @@ class TorchvisionWeights(Section):
     download: bool = False
 
 
-WeightsSource = Annotated[SyntheticWeights | TorchvisionWeights, Field(discriminator="source")]
+class FileWeights(Section):
+    """A user's file of a trunk's tensors from REIDPIPE_ARCHIVES, by the names of the system."""
+
+    source: Literal["file"]
+    system: System = OURS
+    file: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
+
+
+WeightsSource = Annotated[
+    RandomWeights | SyntheticWeights | TorchvisionWeights | FileWeights,
+    Field(discriminator="source"),
+]

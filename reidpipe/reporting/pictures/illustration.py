@@ -35,6 +35,7 @@ from reidpipe.reporting.reading.published import DATASETS
 from reidpipe.reporting.science.camera_pairs import camera_pairs
 from reidpipe.reporting.science.conditions import Group, by_condition
 from reidpipe.reporting.science.costs import Costs
+from reidpipe.runtime.settings import metric
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def _errors(inputs: Inputs) -> list[Drawing]:
     groups: dict[str, list[Group]] = {}
     evaluate = inputs.params.active.evaluate
     for run, table in own_runs(inputs).items():
-        pairs = camera_pairs(inputs.root / f"runs/{run}/features.safetensors", evaluate)
+        chosen = evaluate.of(metric(inputs.runs[run].system))
+        pairs = camera_pairs(inputs.root / f"runs/{run}/features.safetensors", chosen)
         drawings.append(heat_map(f"cameras-{run}", title(table), pairs))
         source = inputs.params.active.data.get(table.dataset)
         if isinstance(source, SyntheticSource) and inputs.runs[run].pretrained:

@@ -81,6 +81,11 @@ class Table:
     baseline: str | None
 
     @property
+    def against(self) -> str:
+        """What the baseline is called in a sentence."""
+        return "baseline" if self.baseline == "Baseline" else self.baseline or ""
+
+    @property
     def number(self) -> str:
         return self.id.removeprefix("table")
 
@@ -194,7 +199,7 @@ def build_table(
                 None,
                 (
                     *(caution, _left_out(source, rows), _undertrained(rows)),
-                    *(_other_seeds(rows), setup(params)),
+                    *(_other_seeds(rows), setup(params), _forms(source, rows, runs)),
                 ),
             )
         ),
@@ -273,6 +278,16 @@ def _left_out(source: PublishedTable, rows: list[Row]) -> str:
     if all(row.status in ("left out", "cited") for row in rows):
         return f"{name} was left out of this pipeline: runs.yaml has no run {', '.join(missing)}."
     return f"Left out of this pipeline: {', '.join(missing)}."
+
+
+def _forms(source: PublishedTable, rows: list[Row], runs: Mapping[str, Run]) -> str:
+    """Where a row is another network than Ours, and where its form is not the published one."""
+    trained = {row.run for row in rows if row.status == "rebuilt" and row.run}
+    if all(runs[run].system == OURS for run in trained):
+        return ""
+    notes = [f"{row.method}: {row.note}" for row in source.rows if row.note and row.run in trained]
+    own = "Compared systems have networks, image sizes and lengths of their own (docs/systems.md)."
+    return " ".join([own, *notes])
 
 
 def _undertrained(rows: list[Row]) -> str:
