@@ -68,7 +68,7 @@ def change(old: str, new: str) -> None:
 def test_the_embedded_profile_needs_nothing() -> None:
     found = examined("embedded", 0)
     assert found["market1501"].startswith("ok synthetic: train ")
-    assert found["weights"] == "ok trained in the weights stage"
+    assert found["weights@resnet"] == "ok trained in the weights stage"
     assert all(text.startswith("ok") for text in found.values())
     assert found["market1501-ours"] == "ok about 3 min, 1.0 GiB"
     assert {"python", "torch", "device", "memory", "disk", "all"} <= set(found)
@@ -79,10 +79,10 @@ def test_the_embedded_profile_needs_nothing() -> None:
 def test_the_workers_batches_need_room(
     free: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Extraction holds most: 8 workers, two batches of 256 images of 3 x 256 x 128 bytes each."""
+    """Extraction holds most: 8 workers, two batches of 256 images of 3 x 384 x 128 bytes (PCB) each."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free << 20))
     found = examined("paper", 1)["workers"]
-    assert found.startswith(f"{said} {free} MiB free in /dev/shm, 384 MiB needed")
+    assert found.startswith(f"{said} {free} MiB free in /dev/shm, 588 MiB needed")
     assert ("docker run --shm-size" in found) == (said == "NO")
     assert "workers" not in examined("embedded", 1)
 
@@ -94,7 +94,7 @@ def test_a_machine_with_nothing_is_told_what_is_missing_item_by_item(folder: Pat
         assert found[name].startswith(f"NO an archive is missing: {folder}/archives/{archive} ->")
         assert "put it there, or set REIDPIPE_ARCHIVES to the folder that holds it" in found[name]
         assert "reidpipe leave-out" in found[name]
-    assert "will fetch it from torchvision" in found["weights"]
+    assert "will fetch it from torchvision" in found["weights@resnet"]
     # 12,936 images are 202 steps of 64 for each of 120 epochs, from the published count.
     assert found["market1501-ours"] == "ok about 3 h, 1.0 GiB"
 
@@ -143,10 +143,10 @@ def test_other_weights_are_refused_and_none_are_no_fault_only_if_they_may_be_fet
     (folder / "archives").mkdir()
     weights = folder / "archives/resnet50-11ad3fa6.pth"
     weights.write_bytes(b"other")
-    assert "the weights file is another one" in examined("paper", 1)["weights"]
+    assert "the weights file is another one" in examined("paper", 1)["weights@resnet"]
     weights.unlink()
     change("download: true", "download: false")
-    assert "weights.download: true" in examined("paper", 1)["weights"]
+    assert "weights.resnet.download: true" in examined("paper", 1)["weights@resnet"]
 
 
 @pytest.mark.usefixtures("quick")

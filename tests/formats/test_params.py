@@ -110,7 +110,7 @@ def test_a_wrong_value_names_path_allowed_found_and_nearest(
         (("embedded", "train"), "epoch", "epochs"),
         (("embedded", "data", "market1501"), "camera", "cameras"),
         (("embedded", "systems", "ours"), "label_smoth", "label_smoothing"),
-        (("paper", "weights"), "sha265", "sha256"),
+        (("paper", "weights", "resnet"), "sha265", "sha256"),
     ],
 )
 def test_an_unknown_key_names_its_path_and_the_nearest(

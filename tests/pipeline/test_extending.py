@@ -9,7 +9,7 @@ from tests.datasets.archives import Files, jpeg, market, to_zip
 from tests.pipeline.clone import Clone, stages_run
 from tests.pipeline.recipes import ROOT, Block, recipe
 
-TITLES = ("An attention module", "A loss", "A backbone", "A data set")
+TITLES = ("An attention module", "A loss", "A backbone", "A system", "A data set")
 
 STEP = """
 from pathlib import Path
@@ -126,6 +126,17 @@ for name in ("resnet26", "resnext50"):
         "resnet26 8 [1, 2048, 4, 2]",
         "resnext50 16 [1, 2048, 4, 2]",
     ]
+
+
+@pytest.mark.slow
+def test_a_system_is_trained_and_evaluated(clone: Clone) -> None:
+    (block,) = follow("A system", clone)
+    said = clone.run("bash", "-c", block.commands[-1]).stdout
+    assert {"train@mine-gem", "evaluate@mine-gem"} <= set(stages_run(said))
+    metrics = json.loads(clone.read("reports/metrics/mine-gem.json"))
+    assert metrics["num_query"] > 0
+    columns = clone.read("runs/mine-gem/history.csv").splitlines()[0]
+    assert columns == "epoch,lr,loss,ce,accuracy"
 
 
 def a_folder_per_person() -> Files:

@@ -46,8 +46,11 @@ def settings(archives: Path) -> list[str]:
     """What `-S` must say because these archives are not the published ones."""
     changes = {f"paper.train.{name}": value for name, value in SMALL.items()}
     weights = digest(archives / "resnet50-11ad3fa6.pth")
-    changes |= {"profile": "paper", "+paper.weights.sha256": weights}
-    changes |= {"paper.loading.workers": "0"}
+    changes |= {"profile": "paper", "+paper.weights.resnet.sha256": weights}
+    changes |= {"paper.loading.workers": "0", "paper.systems.osnet.epochs": "1"}
+    changes |= {"+paper.systems.osnet.batch_size": "4"}
+    changes |= {"+paper.systems.pcb": "{batch_size: 4, epochs: 1}"}
+    changes |= {"+paper.systems.svdnet": "{batch_size: 4, epochs: 1, rri: 1, rri_epochs: 1}"}
     for name in ("market1501", "dukemtmc"):
         changes[f"~paper.data.{name}.md5"] = ""
     for name in ("market1501", "dukemtmc", "msmt17"):
@@ -68,7 +71,7 @@ def test_paper_and_back(
     monkeypatch.setenv("REIDPIPE_ARCHIVES", str(archives))
 
     said = clone.run("dvc", "exp", "run", *settings).stdout
-    assert len([name for name in stages_run(said) if name.startswith("train@")]) == 11
+    assert len([name for name in stages_run(said) if name.startswith("train@")]) == 19
     for number in (1, 2, 3, 4):
         table = clone.read(f"reports/tables/table{number}.md")
         assert "Profile paper: resnet50, 256x128 pixels, 1 epochs" in table

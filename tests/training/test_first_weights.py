@@ -23,8 +23,9 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def entry(source: TorchvisionWeights, backbone: str = "resnet18") -> dict[str, Any]:
     """What the plan says of these weights."""
-    network = {"backbone": backbone}
-    return {"source": source.model_dump(), "network": network, "instructions": "native"}
+    network = {"attention": "none", "classifier": "linear", "triplet": True, "backbone": backbone}
+    made = {"system": "ours", "network": network, "instructions": "native"}
+    return {"source": source.model_dump(), **made}
 
 
 def saved(folder: Path, content: Any) -> TorchvisionWeights:

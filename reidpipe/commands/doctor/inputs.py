@@ -70,7 +70,7 @@ def _listed(counts: list[int]) -> str:
 
 def weights(role: str, source: WeightsSource) -> Finding:
     """Whether the weights that pre-trained runs start from can be had, and are those meant."""
-    name = f"weights {role}"
+    name = f"weights@{role}"
     if isinstance(source, RandomWeights):
         return Finding(name, fine=True, found="random: its runs begin from nothing")
     if isinstance(source, SyntheticWeights):
