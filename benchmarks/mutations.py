@@ -1,0 +1,172 @@
+"""Whether the tests see a formula of a system that is wrong: each is broken once, on purpose.
+
+    python -m benchmarks.mutations [FILE ...]      of these files alone: pcb.py dropout.py
+
+A JSON line per mutation: the text as it was and as it is broken, and the first test that fails.
+Exits with 1 when one is not seen. Works on a copy of the package; ten minutes on 2 cores.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+SYSTEMS = ("tests/systems/test_every_system.py", "tests/parity/test_golden.py")
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+
+
+class Mutation(NamedTuple):
+    """A text of a file of reidpipe that stands there once, and what takes its place."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def of(file: str, tests: tuple[str, ...], *changes: tuple[str, str]) -> list[Mutation]:
+    return [Mutation(file, old, new, tests) for old, new in changes]
+
+
+MUTATIONS = [
+    *of(
+        "systems/pcb.py",
+        ("tests/systems/test_pcb.py", *SYSTEMS),
+        ("torch.stack(by_part).sum()", "torch.stack(by_part).mean()"),
+        ("self._reduced(self.dropout(g))", "self.dropout(self._reduced(g))"),
+        ("self._reduced(self.dropout(g))", "self._reduced(g)"),
+        ("F.normalize(g, dim=1).mT.flatten(1)", "F.normalize(g.mT.flatten(1))"),
+        ("F.normalize(g, dim=1).mT.flatten(1)", "F.normalize(g, dim=1).flatten(1)"),
+        ("Linear(reduced, num_classes, bias=True)", "Linear(reduced, num_classes)"),
+        ("head(h[:, :, i])", "head(h[:, :, 0])"),
+        ('optimiser="nesterov"', 'optimiser="sgd"'),
+        ("rate=backbone_rate", "rate=1.0"),
+    ),
+    *of(
+        "layers/stripes.py",
+        ("tests/systems/test_pcb.py",),
+        (
+            "reshape(batch, channels, parts, height // parts, width)",
+            "reshape(batch, channels, height // parts, parts, width).mT",
+        ),
+        ("rows.mean((3, 4)", "rows.sum((3, 4)"),
+    ),
+    *of(
+        "systems/svdnet.py",
+        ("tests/systems/test_svdnet.py", "tests/training/test_phases.py", *SYSTEMS),
+        ("columns = left * singular", "columns = left"),
+        ("columns[:, new] * row[new].sign()", "columns[:, new]"),
+        ("int(row.abs().argmax())", "int(row.argmax())"),
+        ("        cosine[:, new] = 0.0\n", ""),
+        ("found[:, old] = columns[:, new]", "found[:, new] = columns[:, new]"),
+        ("gram.abs().sum()", "gram.sum()"),
+        ("if phase == RESTRAINT:", "if phase == RELAXATION:"),
+        ("last_stride=2", "last_stride=1"),
+        ("                module.eval()\n", "                pass\n"),
+        ('(RESTRAINT, rate, ("eigenlayer",))', "(RESTRAINT, rate)"),
+        ('fixed = (*EARLY, "backbone.*.downsample.1")', "fixed = EARLY"),
+        ("number < rri_early", "number <= rri_early"),
+        ("rate=2.0, decay=0.0", "rate=2.0"),
+        ('metric = "euclidean"', 'metric = "cosine"'),
+    ),
+    *of(
+        "systems/osnet.py",
+        ("tests/systems/test_osnet.py", *SYSTEMS),
+        (".sum(0)\n", ".mean(0)\n"),
+        ("self.gate(stream(first))", "stream(first)"),
+        ("range(1, STREAMS + 1)", "range(STREAMS)"),
+        ("F.relu(self.last(mixed) + self.shortcut(x))", "self.last(mixed) + self.shortcut(x)"),
+        ("self.last = linear(middle, out)", "self.last = convolution(middle, out, 1)"),
+        ("means).relu()).sigmoid()", "means)).sigmoid()"),
+        ("channels // REDUCTION, 1)\n        self.second", "channels, 1)\n        self.second"),
+        (
+            "nn.Conv2d(channels, channels, 1, bias=False),\n        nn.Conv2d",
+            "nn.Conv2d(channels, channels, 1, bias=False),\n        nn.ReLU(),\n        nn.Conv2d",
+        ),
+        ("label_smoothing=self.label_smoothing)", "label_smoothing=0.0)"),
+        ('"frozen": ("backbone",)', '"frozen": ()'),
+        ('optimiser="amsgrad"', 'optimiser="adam"'),
+    ),
+    *of(
+        "layers/dropout.py",
+        ("tests/layers/test_dropout.py",),
+        (" / (1 - self.p)", ""),
+        (">= self.p", "< self.p"),
+        ('("dropout", name, *key)', '("dropout", *key)'),
+        ("kept[ranks.share(len(kept))]", "kept[: len(x)]"),
+    ),
+    *of(
+        "training/phases.py",
+        ("tests/training/test_phases.py", "tests/systems/test_osnet.py"),
+        ("            part.eval()\n", ""),
+        ('rate * group["factor"]', "rate"),
+        ("phase.weight_decay * own.decay", "phase.weight_decay"),
+        ("name in learnable and ", ""),
+        ("nesterov=nesterov, ", ""),
+        ('amsgrad=phase.optimiser == "amsgrad", ', ""),
+    ),
+    *of(
+        "training/loop.py",
+        ("tests/training/test_phases.py",),
+        ("            if not begins:", "            if True:"),
+        (
+            "            if begins:\n                model.begin(phase.name)\n",
+            "            model.begin(phase.name)\n",
+        ),
+        ("position.epoch - first, position.step", "position.epoch, position.step"),
+        ("draw_from(model, seed, position.epoch, position.step)", "draw_from(model, seed, 0, 0)"),
+    ),
+]
+
+
+def main(files: list[str]) -> None:
+    unseen = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for path in ROOT.iterdir():
+            if path.name not in {"reidpipe", ".git", ".resume", ".pytest_cache"}:
+                (copy / path.name).symlink_to(path)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "reidpipe", copy / "reidpipe", ignore=ignored)
+        for mutation in MUTATIONS:
+            if not files or Path(mutation.file).name in files:
+                seen = first_failure(mutation, copy)
+                unseen += not seen
+                shown = {"file": mutation.file, "old": mutation.old, "new": mutation.new}
+                print(json.dumps({"benchmark": "mutations", **shown, "seen_by": seen}), flush=True)
+    sys.exit(1 if unseen else 0)
+
+
+def first_failure(mutation: Mutation, copy: Path) -> str | None:
+    """The first test that fails with the mutation; None where all pass."""
+    path = copy / "reidpipe" / mutation.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutation.old) != 1:
+        sys.exit(f"{mutation.file} has not one but {text.count(mutation.old)} of {mutation.old!r}")
+    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-m", "not slow"]
+        done = subprocess.run(
+            [*command, "-p", "no:cacheprovider", *mutation.tests],
+            cwd=copy,
+            env=os.environ | {"PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(text, encoding="utf-8")
+    failed = _FAILED.search(done.stdout)
+    if done.returncode and not failed:
+        sys.exit(done.stdout + done.stderr)
+    return failed[1] if failed else None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
