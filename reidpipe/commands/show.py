@@ -13,7 +13,7 @@ from reidpipe.reporting.reading.experiment import Experiment, experiment
 from reidpipe.reporting.reading.published import PublishedTable
 from reidpipe.reporting.reading.results import load_scores
 from reidpipe.reporting.science.paired import Pairs
-from reidpipe.reporting.science.tables import Table, build_table, rows_of, sources
+from reidpipe.reporting.science.tables import Table, build_table, in_the_paper, rows_of, sources
 
 
 def build(name: str, root: Path = Path()) -> Table:
@@ -27,13 +27,13 @@ def build(name: str, root: Path = Path()) -> Table:
     """
     content = plan_file.written(root / plan_file.PLAN_FILE)
     made = experiment(content["report"])
-    source = _source(name, root, made)
+    source, named = _source(name, root, made)
     stages = lock.stages(root=root)
-    runs = [row.run for row in rows_of(source, made.runs) if row.run in made.runs]
+    runs = [row.run for row in rows_of(source, made.runs, named) if row.run in made.runs]
     current = [run for run in runs if run and _is_current(run, root, content, stages)]
     results = load_scores(current, root, made.params.seed)
     pairs = Pairs(results, made.params.active.evaluate.bootstrap)
-    return build_table(source, made.runs, results, made.params, pairs)
+    return build_table(source, made.runs, results, made.params, pairs, named=named)
 
 
 def list_targets(name: str, root: Path = Path()) -> list[str]:
@@ -44,11 +44,13 @@ def list_targets(name: str, root: Path = Path()) -> list[str]:
     """
     # Of the parameters as they are now: plan.json may be older.
     made = experiment(plan(root)["report"])
-    rows = rows_of(_source(name, root, made), made.runs)
+    source, named = _source(name, root, made)
+    rows = rows_of(source, made.runs, named)
     return [f"evaluate@{row.run}" for row in rows if row.run in made.runs]
 
 
-def _source(name: str, root: Path, made: Experiment) -> PublishedTable:
+def _source(name: str, root: Path, made: Experiment) -> tuple[PublishedTable, set[str]]:
+    """What is printed of a table, and the runs that the paper's tables name."""
     printed = published.load(root / "reports/published.yaml")
     found = {source.id: source for source in sources(printed, made.runs)}
     if name not in found:
@@ -58,7 +60,7 @@ def _source(name: str, root: Path, made: Experiment) -> PublishedTable:
             found=name,
             fix=nearest(name, found),
         )
-    return found[name]
+    return found[name], in_the_paper(printed)
 
 
 def _is_current(run: str, root: Path, made: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:

@@ -142,8 +142,8 @@ def load_plain(backbone: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     if problems:
         raise UserError(
             "the backbone weights do not fit the network",
-            expected=f"the keys and shapes of {backbone.name}, as torchvision has them without fc",
+            expected=f"the keys and shapes of {backbone.name}, as torchvision's without fc",
             found="\n".join(problems),
-            fix="set weights and systems.ours.backbone of the profile to the same ResNet",
+            fix="set weights and systems of the profile to the same network",
         )
     backbone.load_state_dict(dict(tensors), strict=False)

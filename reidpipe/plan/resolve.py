@@ -58,6 +58,9 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
     sources = {name: params.source(name) for name in listed.datasets}
     runs = {name: _run(name, run, params) for name, run in listed.runs.items()}
     weights = {role: _weights(role, params) for role in listed.weights}
+    starts = {runs_file.weights_file(role): found for role, found in weights.items()}
+    for name, run in runs.items():
+        _check_start(name, run, starts[run["start"]])
     trainings = {name: _training(name, run, params) for name, run in listed.runs.items()}
     parts = {name: _parts_of(run) for name, run in runs.items()}
 
@@ -109,6 +112,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
                     **run,
                     "options": listed.runs[name].options,
                     "image_size": trainings[name]["recipe"]["image_size"],
+                    "pretrained": starts[run["start"]]["source"]["source"] != RANDOM,
                 }
                 for name, run in runs.items()
             },
@@ -137,6 +141,24 @@ def _run(name: str, run: Run, params: Params) -> Entry:
     own = _changed(kind, {}, run.options, f"{RUNS_FILE}: runs.{name}.options")
     network = {**network, **{key: own[key] for key in run.options}}
     return {"dataset": run.dataset, "start": run.start, "system": run.system, "network": network}
+
+
+def _check_start(name: str, run: Entry, start: Entry) -> None:
+    """Refuse first weights of another trunk, which the training would find out after hours."""
+    if "network" in start and _trunk(run) != _trunk(start):
+        raise UserError(
+            f"the run {name!r} starts from weights of another network",
+            where=f"{RUNS_FILE}: runs.{name}.start: {run['start']}",
+            expected=f"those of {_trunk(run)}",
+            found=f"those of {_trunk(start)}",
+            fix=f"{PARAMS_FILE}: systems and weights of the profile",
+        )
+
+
+def _trunk(entry: Entry) -> str:
+    """What of a network's arguments decides the shapes of its trunk."""
+    network = entry["network"]
+    return network.get("backbone") or f"{entry['system']} x{network['multiplier']:g}"
 
 
 def _parts_of(entry: Entry) -> tuple[str, ...]:

@@ -35,6 +35,8 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+BatchSize = Annotated[int, Field(ge=2)]
+Dropped = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Size = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
 """Height, width in pixels; YAML and JSON have lists."""
@@ -132,8 +134,10 @@ def metric(system: str) -> Metric:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.name == "Network":
             for line in node.body:
-                if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "metric":
-                    found: Metric = ast.literal_eval(line.value)
+                if ast.unparse(line).startswith("metric") and isinstance(
+                    line, ast.Assign | ast.AnnAssign
+                ):
+                    found: Metric = ast.literal_eval(line.value)  # type: ignore[arg-type]
                     return found
     return "cosine"
 

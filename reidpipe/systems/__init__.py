@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Self
 
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from reidpipe.errors import UserError
@@ -106,6 +107,19 @@ def network(system: str) -> type[System]:
 
 
 def recipe(system: str, options: Mapping[str, Any]) -> Recipe:
-    """The recipe of `reidpipe/systems/{system}.py`, with `options` in place of the paper's."""
-    found: Recipe = import_module(f"reidpipe.systems.{system}").recipe(**options)
+    """The recipe of `reidpipe/systems/{system}.py`, with `options` in place of the paper's.
+
+    Raises:
+        UserError: the options do not go together.
+    """
+    try:
+        found: Recipe = import_module(f"reidpipe.systems.{system}").recipe(**options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(
+            f"the recipe of {system} cannot be had",
+            where=".".join(map(str, first["loc"])),
+            expected=first["msg"],
+            found=repr(first["input"]),
+        ) from None
     return found

@@ -15,19 +15,21 @@ verified. Also from memory: the comparison by cosine, where the author's code co
 distance.
 
 Deviations. The author's cosine schedule counts from the first of the epochs in which the classifier
-learns alone, ours from their end; random patches, an augmentation of the paper, are not used.
+learns alone, ours from their end; the paper's random crops and patches are not used.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Phase, Recipe, Shuffled
 from reidpipe.layers.heads import Linear
 from reidpipe.runtime.settings import (
+    BatchSize,
     Fraction,
     Keywords,
     Milestones,
@@ -88,6 +90,13 @@ class Trunk(nn.Module):
         super().__init__()
         self.name = f"osnet_x{multiplier:g}"
         stem, second, third, fourth = (int(width * multiplier) for width in WIDTHS)
+        if second // 4 < REDUCTION:
+            raise UserError(
+                "the network is too narrow for its gates",
+                where="params.yaml: systems.osnet.multiplier",
+                expected=f"at least {4 * REDUCTION / WIDTHS[1]:g}",
+                found=multiplier,
+            )
         self.conv1 = convolution(3, stem, 7, stride=2)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.conv2 = stage(stem, second)
@@ -177,18 +186,17 @@ def stage(channels: int, out: int) -> nn.Sequential:
 def recipe(
     *,
     image_size: Size = (256, 128),
-    batch_size: PositiveInt = 64,
+    batch_size: BatchSize = 64,
     augment: Annotated[dict[str, Any], Keywords("images/transforms.py", "augment")] = {  # noqa: B006
         "pad": 0,
         "erase": 0.0,
     },
-    lr: PositiveFloat = 1.5e-3,
-    weight_decay: NonNegativeFloat = 5e-4,
-    head_epochs: NonNegativeInt = 10,
-    epochs: PositiveInt = 240,
-    decay: Literal["cosine", "steps"] = "cosine",
-    milestones: Milestones = (),
     scratch: bool = False,
+    lr: PositiveFloat | None = None,
+    weight_decay: NonNegativeFloat = 5e-4,
+    head_epochs: NonNegativeInt | None = None,
+    epochs: PositiveInt | None = None,
+    milestones: Milestones = (),
 ) -> Recipe:
     """AMSGrad for a pre-trained trunk, first for the classifier alone; or SGD from random weights.
 
@@ -196,42 +204,29 @@ def recipe(
         image_size: height, width in pixels.
         batch_size: images of a batch.
         augment: what is done to an image; of the author's configurations flips alone.
-        lr: learning rate; of random weights the author takes 0.065.
-        weight_decay: of all weights.
-        head_epochs: in which the classifier learns alone; none from random weights.
-        epochs: of the whole network; from random weights the author takes 350.
-        decay: of the rate in them, down to nothing by a cosine, or to a tenth at `milestones`; from
-            random weights to a tenth after 3/7, 9/14 and 6/7 of them.
-        milestones: epochs of the whole network.
         scratch: from random weights.
+        lr: learning rate; without one 0.0015, from random weights 0.065.
+        weight_decay: of all weights.
+        head_epochs: in which the classifier learns alone; without a word 10, from random weights 0.
+        epochs: of the whole network; without a word 240, from random weights 350.
+        milestones: epochs of the whole network at which the rate falls to a tenth; without any it
+            falls to nothing by a cosine, from random weights to a tenth after 3/7, 9/14 and 6/7.
     """
-    batches = Shuffled(size=batch_size)
-    if scratch:
-        phase = Phase(
-            name="all",
-            epochs=epochs,
-            optimiser="sgd",
-            lr=lr,
-            weight_decay=weight_decay,
-            milestones=tuple(round(epochs * part / 350) for part in (150, 225, 300)),
-        )
-        return Recipe(image_size=image_size, batches=batches, augment=augment, phases=(phase,))
-
+    length = epochs or (350 if scratch else 240)
+    if scratch and not milestones:
+        milestones = tuple(max(1, round(length * part / 350)) for part in (150, 225, 300))
     whole = Phase(
         name="all",
-        epochs=epochs,
-        optimiser="amsgrad",
-        lr=lr,
+        epochs=length,
+        optimiser="sgd" if scratch else "amsgrad",
+        lr=lr or (0.065 if scratch else 1.5e-3),
         weight_decay=weight_decay,
-        decay=decay,
+        decay="steps" if milestones else "cosine",
         milestones=milestones,
     )
-    change = {
-        "name": "classifier",
-        "epochs": head_epochs,
-        "decay": "steps",
-        "milestones": (),
-        "frozen": ("backbone",),
-    }
-    head = (whole.model_copy(update=change),) if head_epochs else ()
-    return Recipe(image_size=image_size, batches=batches, augment=augment, phases=(*head, whole))
+    phases = [whole]
+    if alone := (0 if scratch else 10) if head_epochs is None else head_epochs:
+        change = {"name": "classifier", "epochs": alone, "decay": "steps", "milestones": ()}
+        phases = [whole.model_copy(update={**change, "frozen": ("backbone",)}), whole]
+    batches = Shuffled(size=batch_size)
+    return Recipe(image_size=image_size, batches=batches, augment=augment, phases=tuple(phases))

@@ -27,6 +27,7 @@ from reidpipe.losses.triplet import batch_hard
 from reidpipe.runtime.settings import (
     ATTENTION_OPTIONS,
     Backbone,
+    BatchSize,
     Fraction,
     Keywords,
     Milestones,
@@ -136,14 +137,14 @@ def recipe(
     *,
     image_size: Size = (256, 128),
     identities: PositiveInt = 16,
-    images: PositiveInt = 4,
+    images: BatchSize = 4,
     augment: Annotated[dict[str, Any], Keywords("images/transforms.py", "augment")] = {},  # noqa: B006
     epochs: PositiveInt = 120,
     lr: PositiveFloat = 3.5e-4,
     weight_decay: NonNegativeFloat = 5e-4,
     warmup_epochs: NonNegativeInt = 10,
     milestones: Milestones = (40, 70),
-    gamma: Fraction = 0.1,
+    gamma: PositiveFloat = 0.1,
 ) -> Recipe:
     """Adam with linear warm-up and steps on P x K batches; the section `train` of a profile.
 

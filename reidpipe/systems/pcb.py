@@ -29,7 +29,8 @@ from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.stripes import stripes
 from reidpipe.runtime.settings import (
     Backbone,
-    Fraction,
+    BatchSize,
+    Dropped,
     Keywords,
     Milestones,
     NonNegativeFloat,
@@ -52,7 +53,7 @@ class Network(System):
         backbone: Backbone = "resnet50",
         parts: PositiveInt = 6,
         reduced: PositiveInt = 256,
-        dropout: Fraction = 0.5,
+        dropout: Dropped = 0.5,
         descriptor: Literal["g", "h"] = "g",
     ) -> None:
         super().__init__(
@@ -110,7 +111,7 @@ class Network(System):
 def recipe(
     *,
     image_size: Size = (384, 128),
-    batch_size: PositiveInt = 64,
+    batch_size: BatchSize = 64,
     augment: Annotated[dict[str, Any], Keywords("images/transforms.py", "augment")] = {  # noqa: B006
         "pad": 0,
         "erase": 0.0,

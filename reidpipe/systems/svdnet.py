@@ -15,7 +15,8 @@ authors' code (syfafterzy/SVDNet-for-Pedestrian-Retrieval, 439ae0e): a dropout o
 cross-entropy, batch norms of the backbone that keep their statistics throughout, and a relaxation
 in which the first two stages and all batch norms are fixed (`relax: partial`).
 
-Deviations. The ResNet is torchvision's, with the stride of a block in its 3x3 convolution, where
+Deviations. Images are divided by the standard deviation too, not only freed of the mean; the ResNet
+is torchvision's, with the stride of a block in its 3x3 convolution, where
 Caffe's has it in the first 1x1; 25,000 and 8,000 iterations of 16 images are 31 and 10 epochs of
 Market-1501; a batch that the last images do not fill is dropped.
 """
@@ -28,13 +29,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Group, Phase, Recipe, Shuffled
 from reidpipe.layers.dropout import Dropout
 from reidpipe.layers.heads import Linear
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.runtime.settings import (
     Backbone,
-    Fraction,
+    BatchSize,
+    Dropped,
     Keywords,
     Milestones,
     NonNegativeFloat,
@@ -61,10 +64,17 @@ class Network(System):
         *,
         backbone: Backbone = "resnet50",
         eigen: PositiveInt = 1024,
-        dropout: Fraction = 0.5,
+        dropout: Dropped = 0.5,
     ) -> None:
         super().__init__(num_classes, backbone=backbone, eigen=eigen, dropout=dropout)
         self.backbone = ResNet(backbone, last_stride=2)
+        if eigen > self.backbone.channels:
+            raise UserError(
+                "the Eigenlayer has more columns than rows: they cannot be orthogonal",
+                where="params.yaml: systems.svdnet.eigen",
+                expected=f"at most {self.backbone.channels}, the channels of {backbone}",
+                found=eigen,
+            )
         self.eigenlayer = Linear(self.backbone.channels, eigen, std=0.01)
         self.dropout = Dropout(dropout)
         self.head = Linear(eigen, num_classes, bias=True, std=0.01)
@@ -122,11 +132,12 @@ def decorrelated(weight: Tensor) -> Tensor:
     left, singular, _ = torch.linalg.svd(weight, full_matrices=False)
     columns = left * singular
     cosine = F.normalize(weight, dim=0).T @ F.normalize(columns, dim=0)
+    likeness = cosine.abs()
     found = torch.empty_like(columns)
-    for old, row in enumerate(cosine):
-        new = int(row.abs().argmax())
-        found[:, old] = columns[:, new] * row[new].sign()
-        cosine[:, new] = 0.0
+    for old in range(len(cosine)):
+        new = int(likeness[old].argmax())
+        found[:, old] = columns[:, new] if cosine[old, new] >= 0 else -columns[:, new]
+        likeness[:, new] = -1.0
     return found
 
 
@@ -139,7 +150,7 @@ def orthogonality(weight: Tensor) -> float:
 def recipe(
     *,
     image_size: Size = (224, 224),
-    batch_size: PositiveInt = 16,
+    batch_size: BatchSize = 16,
     augment: Annotated[dict[str, Any], Keywords("images/transforms.py", "augment")] = {  # noqa: B006
         "pad": 0,
         "erase": 0.0,

@@ -60,6 +60,7 @@ def fit(
             begins = (position.epoch, position.step) == (first, 0)
             if begins:
                 model.begin(phase.name)
+            network: nn.Module | None = None  # the last phase's buckets of gradients go first
             optimiser = ready(model, phase, learnable)
             if not begins:  # a state that was saved before a phase has the moments of another
                 put_back(moments, optimiser)
@@ -131,5 +132,5 @@ def check_finite(
             expected="finite losses",
             found=", ".join(f"{name} = {value}" for name, value in wrong.items())
             + f"\nbatch: {', '.join(names)}, ...",
-            fix="lower train.lr, lengthen train.warmup_epochs, or train with precision fp32",
+            fix="lower the recipe's lr, lengthen its warm-up, or train with precision fp32",
         )

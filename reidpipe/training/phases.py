@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
+import torch
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 
@@ -20,7 +21,7 @@ def ready(model: nn.Module, phase: Phase, learnable: Collection[str]) -> Optimiz
         learnable: names of the parameters that learn where nothing is frozen.
 
     Raises:
-        ValueError: the phase names a part that the network does not have.
+        ValueError: the phase names a part that the network does not have, or a group of nothing.
     """
     model.train()
     still: set[nn.Parameter] = set()
@@ -62,4 +63,8 @@ def _optimiser(learning: dict[str, nn.Parameter], phase: Phase) -> Optimizer:
     if phase.optimiser in {"adam", "amsgrad"}:
         return Adam(groups, lr=phase.lr, amsgrad=phase.optimiser == "amsgrad", fused=True)
     nesterov = phase.optimiser == "nesterov"
-    return SGD(groups, lr=phase.lr, momentum=MOMENTUM, nesterov=nesterov, fused=True)
+    found = SGD(groups, lr=phase.lr, momentum=MOMENTUM, nesterov=nesterov, fused=True)
+    # torch would make it in the first step, of what lies in memory where fp16 overflows in it.
+    for parameter in learning.values():
+        found.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return found

@@ -43,8 +43,7 @@ def keep(
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     for number, values in optimiser.state_dict()["state"].items():
         for name, value in values.items():
-            if value is not None:  # SGD's momentum before its first step
-                tensors[f"{_OPTIMISER}{number}.{name}"] = value
+            tensors[f"{_OPTIMISER}{number}.{name}"] = value
     state.save(tensors, {"position": asdict(position), "scaler": scaler.state_dict()})
 
 

@@ -148,9 +148,7 @@ def download(url: str, path: Path, sha256: str) -> None:
 
 
 def expected_digest(source: TorchvisionWeights | FileWeights) -> str:
-    """The beginning of the sha256, in small letters; empty where nothing says it."""
-    if isinstance(source, FileWeights):
-        return (source.sha256 or "").lower()
+    """The beginning of the sha256, in small letters."""
     return (source.sha256 or source.file[-12:-4]).lower()
 
 

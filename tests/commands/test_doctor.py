@@ -79,7 +79,7 @@ def test_the_embedded_profile_needs_nothing() -> None:
 def test_the_workers_batches_need_room(
     free: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Extraction holds most: 8 workers, two batches of 256 images of 3 x 384 x 128 bytes (PCB) each."""
+    """Extraction of PCB holds most: 8 workers, two batches of 256 images of 3 x 384 x 128 bytes."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free << 20))
     found = examined("paper", 1)["workers"]
     assert found.startswith(f"{said} {free} MiB free in /dev/shm, 588 MiB needed")

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from reidpipe.errors import UserError
 from reidpipe.systems import osnet
 from reidpipe.systems.osnet import Block, Gate, Trunk
 from reidpipe.training.phases import ready
@@ -114,5 +115,13 @@ def test_the_recipes() -> None:
     first, whole = osnet.recipe().phases
     assert (first.epochs, whole.epochs, whole.decay) == (10, 240, "cosine")
     assert {first.optimiser, whole.optimiser} == {"amsgrad"}
-    (scratch,) = osnet.recipe(scratch=True, epochs=350, lr=0.065).phases
+    (scratch,) = osnet.recipe(scratch=True).phases
     assert (scratch.optimiser, scratch.milestones) == ("sgd", (150, 225, 300))
+    assert (scratch.lr, scratch.epochs, first.lr) == (0.065, 350, 1.5e-3)
+    (_, steps) = osnet.recipe(milestones=(60,), epochs=150).phases
+    assert (steps.decay, steps.milestones) == ("steps", (60,))
+
+
+def test_a_width_without_gates_is_refused() -> None:
+    with pytest.raises(UserError, match="too narrow for its gates"):
+        network("osnet", multiplier=0.2)

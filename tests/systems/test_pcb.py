@@ -8,7 +8,7 @@ from reidpipe.errors import UserError
 from reidpipe.layers.stripes import stripes
 from reidpipe.systems.pcb import Network
 from reidpipe.systems.pcb import recipe as of_paper
-from tests.systems.small import images, labels, network, recipe
+from tests.systems.small import images, labels, network
 
 
 def pcb(**changes: object) -> Network:
@@ -98,4 +98,3 @@ def test_the_recipe_is_that_of_the_authors_script() -> None:
     assert (phase.optimiser, phase.lr, phase.weight_decay) == ("nesterov", 0.1, 5e-4)
     assert (phase.epochs, phase.milestones, phase.gamma) == (60, (40,), 0.1)
     assert [(group.prefix, group.rate) for group in phase.groups] == [("backbone.", 0.1)]
-    assert recipe("pcb").image_size == (96, 32)

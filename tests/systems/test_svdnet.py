@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from reidpipe.errors import UserError
 from reidpipe.systems import svdnet
 from reidpipe.systems.svdnet import Network, decorrelated, orthogonality
 from reidpipe.training.phases import ready
@@ -75,6 +76,19 @@ def test_orthogonal_columns_are_left_alone_whatever_their_sign_and_order() -> No
 
 def test_equal_columns_are_the_least_orthogonal() -> None:
     assert orthogonality(weights(columns=1).expand(24, 10)) == pytest.approx(0.1)
+
+
+def test_a_column_of_zeros_takes_no_others_place() -> None:
+    before = weights()
+    before[:, 0] = 0
+    after = decorrelated(before)
+    lengths = after.norm(dim=0).sort(descending=True).values
+    torch.testing.assert_close(lengths, torch.linalg.svdvals(before), rtol=0, atol=1e-12)
+
+
+def test_more_columns_than_rows_are_refused() -> None:
+    with pytest.raises(UserError, match="cannot be orthogonal"):
+        network("svdnet", eigen=1024)
 
 
 def test_the_phases_are_a_base_and_seven_times_two() -> None:

@@ -42,4 +42,4 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
     if device:
         kinds = ", ".join(dict.fromkeys(map(kind, table.values())))
         yield Finding("steps", fine=True, found=f"measuring one each of {kinds}; a CPU takes long")
-        yield from runs(table, recipes, where, images, device)
+        yield from runs(table, recipes, images, device)

@@ -1,4 +1,4 @@
-"""Time and memory of each run, from a few measured steps of each attention."""
+"""Time and memory of each run, from a few measured steps of each network."""
 
 import math
 import time
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from reidpipe.commands.doctor.finding import Finding
+from reidpipe.commands.doctor.finding import Finding, from_error
 from reidpipe.commands.doctor.machine import GIB, memory
+from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.layers.dropout import draw_from
 from reidpipe.runtime import machine
@@ -31,7 +32,6 @@ _ADAM = 16
 def runs(
     table: Mapping[str, Mapping[str, Any]],
     recipes: Mapping[str, Recipe],
-    where: Cluster,
     images: Mapping[str, int],
     device: torch.device,
 ) -> Iterator[Finding]:
@@ -44,12 +44,17 @@ def runs(
     total = 0.0
     for name, run in table.items():
         recipe = recipes[name]
+        alike = repr((run["system"], run["network"], recipe.image_size, recipe.batches))
         try:
-            if kind(run) not in measured:
-                measured[kind(run)] = step_cost(run, recipe, where, device)
+            if alike not in measured:
+                where = Cluster.model_validate(run["machine"])
+                measured[alike] = step_cost(run, recipe, where, device)
         except torch.OutOfMemoryError:
-            measured[kind(run)] = 0.0, math.inf
-        seconds, needed = measured[kind(run)]
+            measured[alike] = 0.0, math.inf
+        except UserError as error:
+            yield from_error(name, error)
+            continue
+        seconds, needed = measured[alike]
         steps = images[run["dataset"]] / recipe.batches.size
         total += seconds * steps * recipe.epochs
         known = f"about {duration(seconds * steps * recipe.epochs)}" if steps else "unknown time"

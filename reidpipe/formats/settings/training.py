@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reidpipe.formats.settings.data import Cameras, People
 from reidpipe.runtime.settings import (
     OURS,
+    BatchSize,
     Keywords,
     Milestones,
     NonNegativeFloat,
@@ -26,7 +27,7 @@ class Identities(Section):
 
     identities: PositiveInt
     """P."""
-    images: Annotated[int, Field(ge=2)]
+    images: BatchSize
     """K."""
 
     @property
@@ -41,7 +42,7 @@ class Identities(Section):
 class Shuffled(Section):
     """Batches of an epoch's shuffled images; what is left of them when it ends is dropped."""
 
-    size: Annotated[int, Field(ge=2)]
+    size: BatchSize
     """Images of a batch."""
 
     def __str__(self) -> str:
@@ -78,6 +79,12 @@ class Phase(Section):
     """The first that fits a parameter holds."""
     frozen: tuple[str, ...] = ()
     """Names of modules without gradients and in evaluation mode; * is anything."""
+
+    @model_validator(mode="after")
+    def _decay_begins_before_the_end(self) -> Self:
+        if self.decay == "exponential" and self.milestones and self.milestones[0] >= self.epochs:
+            raise ValueError(f"milestones: below {self.epochs}, the epochs")
+        return self
 
 
 class Recipe(Section):
@@ -135,7 +142,8 @@ class FileWeights(Section):
     source: Literal["file"]
     system: System = OURS
     file: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
+    """Without it another file of this name would rerun nothing."""
 
 
 WeightsSource = Annotated[

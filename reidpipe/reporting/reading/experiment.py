@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from reidpipe.formats.params import Params
-from reidpipe.formats.runs import RANDOM, weights_file
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,8 @@ class Run:
     """Those that runs.yaml sets."""
     image_size: tuple[int, int]
     """Height, width in pixels."""
-
-    @property
-    def pretrained(self) -> bool:
-        return self.start != weights_file(RANDOM)
+    pretrained: bool
+    """Whether it started from weights that were trained before."""
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _rebuilt(
 ) -> tuple[Verdict, Difference | None]:
     if {higher.status, lower.status} & {"left out", "not evaluated"}:
         return "left out", None
-    if higher.run and lower.run:
+    if higher.run and lower.run and higher.as_started and lower.as_started:
         difference = pairs.difference(higher.run, lower.run, column)
     elif profile == "paper":
         difference = _against_printed(higher.cells[column], lower.cells[column])

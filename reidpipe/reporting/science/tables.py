@@ -1,6 +1,6 @@
 """Tables 1-4: published beside rebuilt. What a row says here, `formats` writes down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -58,6 +58,8 @@ class Row:
     cells: dict[str, Cell]
     versus_baseline: Difference | None = None
     """mAP against the table's baseline on the same queries (paired bootstrap)."""
+    as_started: bool = True
+    """Whether the run began as the table's title says, pre-trained or not."""
     endings: Mapping[int, Ending] = field(default_factory=dict)
     """How its trainings ended, by seed; empty where nothing was trained or no history is here."""
     other_seeds: bool = False
@@ -143,7 +145,8 @@ def build_tables(
     Runs on other data sets, or from another start, follow in tables of their own, from 5 on.
     """
     found = sources(published, runs)
-    return [build_table(source, runs, results, params, pairs) for source in found]
+    named = in_the_paper(published)
+    return [build_table(source, runs, results, params, pairs, named=named) for source in found]
 
 
 def sources(published: Published, runs: Mapping[str, Run]) -> list[PublishedTable]:
@@ -152,13 +155,20 @@ def sources(published: Published, runs: Mapping[str, Run]) -> list[PublishedTabl
     return [*published.tables, *others]
 
 
-def rows_of(source: PublishedTable, runs: Mapping[str, Run]) -> list[PublishedRow]:
-    """The paper's rows, then the runs that it lacks."""
+def in_the_paper(published: Published) -> set[str]:
+    """Runs that a row of the paper names; they stand in its table alone."""
+    return {row.run for source in published.tables for row in source.rows if row.run}
+
+
+def rows_of(
+    source: PublishedTable, runs: Mapping[str, Run], named: Collection[str]
+) -> list[PublishedRow]:
+    """The paper's rows, then the runs that none of its tables has, which are `named`."""
     extra = [
         PublishedRow.model_validate({"method": name, "run": name})
         for name, run in runs.items()
         if (run.dataset, run.pretrained) == (source.dataset, source.pretrained)
-        and name not in {row.run for row in source.rows}
+        and name not in named
     ]
     return [*source.rows, *extra]
 
@@ -169,12 +179,14 @@ def build_table(
     results: Mapping[str, Scores],
     params: Params,
     pairs: Pairs,
+    *,
+    named: Collection[str],
 ) -> Table:
     """One table; rows without a result say why."""
     baseline = source.row(source.baseline).run if source.baseline else None
     bootstrap = params.active.evaluate.bootstrap
     rows = []
-    for row in rows_of(source, runs):
+    for row in rows_of(source, runs, named):
         result = results.get(row.run or "")
         rows.append(
             Row(
@@ -183,6 +195,7 @@ def build_table(
                 status=_status(row, result, trained=row.run in runs),
                 cells=_cells(row, source.columns, result, bootstrap),
                 versus_baseline=_versus(row.run, baseline, results, pairs),
+                as_started=_as_started(row, source, runs),
                 endings=result.endings if result else {},
                 other_seeds=bool(result and result.other_seeds),
             )
@@ -206,6 +219,11 @@ def build_table(
         profile=params.profile,
         baseline=source.baseline,
     )
+
+
+def _as_started(row: PublishedRow, source: PublishedTable, runs: Mapping[str, Run]) -> bool:
+    run = runs.get(row.run or "")
+    return run is None or run.pretrained == source.pretrained
 
 
 def _versus(
