@@ -32,7 +32,7 @@ QUERIES, GALLERY = 32, 256
 EMBEDDING_TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 1e-1}
 """Of the largest number of an embedding, by the precision of extraction; ONNX has float32."""
 RANKING_TOLERANCE = {"fp32": 1e-5, "fp16": 1e-3, "bf16": 1e-2}
-"""In cosine distance: images this near to each other may change places."""
+"""Of the largest distance (of two, the cosine's): images this near may change places."""
 INPUT = "uint8 RGB [batch, 3, H, W], resized bicubically to image_size, not normalised"
 OUTPUT = "float32 [batch, D], not normalised"
 
@@ -120,7 +120,8 @@ def export(
     }
     with replacing(out) as temporary:
         _write(temporary, embedder, images, about)
-        found = agreement(written.embedding[places], _embedded(temporary, images), queries)
+        again, chosen = _embedded(temporary, images), metric or trained.model.metric
+        found = agreement(written.embedding[places], again, queries, chosen)
         if not found.fine(params.precision):
             raise UserError(
                 "ONNX gives other embeddings than the extract stage wrote",
@@ -178,13 +179,13 @@ def _embedded(path: Path, images: Tensor) -> Tensor:
     return torch.from_numpy(embedding)
 
 
-def agreement(ours: Tensor, theirs: Tensor, queries: int) -> Agreement:
+def agreement(ours: Tensor, theirs: Tensor, queries: int, metric: Metric = "cosine") -> Agreement:
     """Compare embeddings [N, D] of the same images, the first `queries` of them against the rest.
 
     Walking along the list of `theirs`, the distances of `ours` must never fall by more than the
     rounding: so equal and nearly equal images may change places, and nothing else.
     """
-    distance, other = _distances(ours, queries), _distances(theirs, queries)
+    distance, other = _distances(ours, queries, metric), _distances(theirs, queries, metric)
     order = other.sort(dim=1, stable=True).indices
     walked = distance.gather(1, order)
     fall = (walked.cummax(dim=1).values - walked).max()
@@ -193,7 +194,10 @@ def agreement(ours: Tensor, theirs: Tensor, queries: int) -> Agreement:
     return Agreement(queries, len(ours) - queries, float(relative), float(fall), int(same))
 
 
-def _distances(embedding: Tensor, queries: int) -> Tensor:
-    """Cosine distances [Q, G] in float64."""
+def _distances(embedding: Tensor, queries: int, metric: Metric) -> Tensor:
+    """Distances [Q, G] in float64; Euclidean ones up to 2, as the cosine's."""
+    if metric == "euclidean":
+        found = torch.cdist(embedding[:queries].double(), embedding[queries:].double())
+        return 2 * found / found.max()
     unit = nn.functional.normalize(embedding.double())
     return 1 - unit[:queries] @ unit[queries:].T

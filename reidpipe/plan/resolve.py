@@ -195,12 +195,13 @@ def _changed(kind: type[Section], options: Entry, changes: Entry, where: str) ->
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
+        unknown = key if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 else ""
         raise UserError(
-            "a parameter is wrong",
+            f"{key}: unknown key" if unknown else "a parameter is wrong",
             where=f"{where}.{key}",
-            expected=first["msg"],
+            expected=f"one of {', '.join(kind.model_fields)}" if unknown else first["msg"],
             found=repr(first["input"]),
-            fix=nearest(key, kind.model_fields) if first["type"] == "extra_forbidden" else "",
+            fix=nearest(unknown, kind.model_fields) if unknown else "",
         ) from None
     return found.model_dump(mode="json")
 

@@ -220,6 +220,48 @@ def test_a_wrong_recipe_is_named(copy: Path, own: str, words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("system: pcb, options: {descriptor: x}", "runs.mine.options.descriptor"),
+        ("system: pcb, options: {descripter: h}", "did you mean 'descriptor'?"),
+        ("system: pcb, options: {epochs: 3}", "one of backbone, parts"),
+        ("system: pcb, train: {batch_size: 1}", "greater than or equal to 2"),
+        ("system: pbc", "did you mean 'pcb'?"),
+        ("system: pcb, attention: se", "attention: of the system ours alone"),
+        ("system: svdnet, options: {dropout: 1.0}", "less than 1"),
+        ("start: data/weights/osnet.safetensors, system: pcb", "weights of another network"),
+        ("start: data/weights/osnet.safetensors", "those of osnet x0.25"),
+    ],
+)
+def test_a_run_of_a_system_that_cannot_be_is_named(copy: Path, own: str, words: str) -> None:
+    start = "" if "start:" in own else "start: data/weights/resnet.safetensors, "
+    put(copy / "runs.yaml", "runs:\n", f"runs:\n  mine: {{dataset: market1501, {start}{own}}}\n")
+    with pytest.raises(UserError) as caught:
+        plan(copy)
+    assert words in str(caught.value)
+
+
+def test_a_role_that_the_profile_lacks_is_named(copy: Path) -> None:
+    put(copy / "runs.yaml", "weights: [random, resnet, osnet]", "weights: [random, resnet, osnt]")
+    put(copy / "runs.yaml", "runs:\n", "runs: {}\nothers:\n")
+    text = (copy / "runs.yaml").read_text().partition("others:")[0]
+    (copy / "runs.yaml").write_text(text)
+    with pytest.raises(UserError, match="did you mean 'osnet'"):
+        plan(copy)
+
+
+def test_other_options_of_a_system_concern_its_runs(copy: Path) -> None:
+    before = plan(copy)
+    put(copy / "params.yaml", "reduced: 64", "reduced: 32")
+    found = stale(before, plan(copy))
+    assert found == {name for name in PCB if not name.startswith("extract")}
+    put(copy / "params.yaml", "reduced: 32", "reduced: 64")
+    path = copy / "params.yaml"
+    path.write_text(path.read_text().replace("      epochs: 72\n", "      epochs: 73\n"))
+    assert stale(before, plan(copy)) == {*(f"train@{name}-pcb" for name in SETS), "report"}
+
+
 def test_an_archive_without_a_checksum_is_looked_at(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
