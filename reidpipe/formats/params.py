@@ -30,6 +30,7 @@ from reidpipe.runtime.settings import (
     Section,
     Share,
     keywords,
+    systems,
 )
 
 PARAMS_FILE = Path("params.yaml")
@@ -72,6 +73,22 @@ class ProfileParams(Section):
     loading: Loading = Loading()
     evaluate: EvaluateSection = EvaluateSection()
     report: Report = Report()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_resnet(cls, content: Any) -> Any:
+        """Systems on a ResNet have Ours', if not their own: weights of a role are one trunk."""
+        own = content.get("systems") if isinstance(content, dict) else None
+        if not isinstance(own, dict) or not isinstance(own.get(OURS), dict):
+            return content
+        shared = {key: own[OURS][key] for key in ("backbone",) if key in own[OURS]}
+        filled = {
+            name: shared | section
+            for name in systems()
+            if "backbone" in keywords(f"systems/{name}.py", "Network").model_fields
+            and isinstance(section := own.get(name, {}), dict)
+        }
+        return {**content, "systems": own | filled}
 
     @property
     def machine(self) -> Cluster:

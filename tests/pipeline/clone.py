@@ -35,6 +35,7 @@ TINY = {
     r"- 64\n    - 32": "- 32\n    - 16",
     r"identities: 32 ": "identities: 3 ",
     r"batch_size: \d+": "batch_size: 8",
+    r"rri_epochs: \d+": "rri_epochs: 1",
     r"images: 4 ": "images: 2 ",
     r"threads: 2": "threads: 1",
     r"(  evaluate:\n)": r"\1    bootstrap: {samples: 100}\n",

@@ -262,6 +262,16 @@ def test_other_options_of_a_system_concern_its_runs(copy: Path) -> None:
     assert stale(before, plan(copy)) == {*(f"train@{name}-pcb" for name in SETS), "report"}
 
 
+def test_another_backbone_of_ours_is_that_of_all_on_a_resnet(copy: Path) -> None:
+    put(copy / "params.yaml", "ours: {backbone: resnet10_x0_5}", "ours: {backbone: resnet18}")
+    runs = plan(copy)["train"]
+    assert runs["market1501-pcb"]["network"]["backbone"] == "resnet18"
+    assert runs["market1501-svdnet"]["network"]["backbone"] == "resnet18"
+    put(copy / "params.yaml", "reduced: 64", "reduced: 64\n      backbone: resnet34")
+    with pytest.raises(UserError, match="weights of another network"):
+        plan(copy)
+
+
 def test_an_archive_without_a_checksum_is_looked_at(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
