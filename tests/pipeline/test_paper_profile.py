@@ -47,7 +47,7 @@ def settings(archives: Path) -> list[str]:
     changes = {f"paper.train.{name}": value for name, value in SMALL.items()}
     weights = digest(archives / "resnet50-11ad3fa6.pth")
     changes |= {"profile": "paper", "+paper.weights.resnet.sha256": weights}
-    changes |= {"paper.loading.workers": "0", "paper.systems.osnet.epochs": "1"}
+    changes |= {"paper.loading.workers": "0", "+paper.systems.osnet.epochs": "1"}
     changes |= {"+paper.systems.osnet.batch_size": "4"}
     changes |= {"+paper.systems.pcb": "{batch_size: 4, epochs: 1}"}
     changes |= {"+paper.systems.svdnet": "{batch_size: 4, epochs: 1, rri: 1, rri_epochs: 1}"}

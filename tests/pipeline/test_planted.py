@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 RUN = "market1501-tri-cir"
 """Circle loss and triplets on the plain backbone."""
 STAGES = [f"{stage}@{RUN}" for stage in ("train", "extract", "evaluate")]
-RIGHT, WRONG = ('group["lr"] = rate\n', 'group["lr"] = rate / 10\n')
+RIGHT, WRONG = 'rate * group["factor"]', 'rate / 10 * group["factor"]'
 """It costs more than chance does in one short training (docs/reproducibility.md)."""
 OTHER_RUN = "market1501-tri"
 
@@ -83,7 +83,7 @@ def test_training_again_passes_and_is_reproduced(clone: OneRun) -> None:
 def planted(clone: OneRun, tmp_path_factory: pytest.TempPathFactory) -> OneRun:
     """A branch that learns at a tenth of the rate, and says so in its numbers."""
     slip = clone.copy(tmp_path_factory.mktemp("slip") / "clone")
-    path = slip.folder / "reidpipe/training/loop.py"
+    path = slip.folder / "reidpipe/training/phases.py"
     assert path.read_text().count(RIGHT) == 1
     path.write_text(path.read_text().replace(RIGHT, WRONG))
     slip.run("dvc", "repro", f"evaluate@{RUN}")
