@@ -69,7 +69,7 @@ def runs(
 
 
 def kind(run: Mapping[str, Any]) -> str:
-    """What runs of one cost have in common: the attention, or the system that is not Ours."""
+    """What a reader calls the network of a run: by its attention, or by a system not Ours."""
     found: str = run["network"].get("attention", run["system"])
     return found
 
