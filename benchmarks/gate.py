@@ -1,6 +1,6 @@
 """How often the gate cries wolf, and which slips it sees: its rule on trainings by the dozen.
 
-    python -m benchmarks.gate            train what is missing, then judge: an hour on 2 cores
+    python -m benchmarks.gate            train what is missing, then judge: 3 hours on 2 cores
     python -m benchmarks.gate --judge    judge what is there
 
 It needs the data of `dvc repro split@market1501`.
@@ -12,8 +12,11 @@ trained with ten other seeds and judged against trainings without it. A run that
 is left as it was, as `dvc repro` would leave it.
 
 Prints a JSON line for equal pairs (each seed with the next, then all with all), one per slip, and
-the losses that can be seen. What is trained is kept in .resume/gate,
-so that a stopped study goes on; delete the folder after a change of the training.
+the losses that can be seen; `share` is the exact 95% interval of the share that is called a
+regression (Clopper and Pearson 1934; of all with all it has none, since those share trainings).
+What is trained is kept in .resume/gate, so that a stopped study goes on; a repeat of every slip is
+trained before the next repeat of any, so that one can be judged before its end. Delete the folder
+after a change of the training.
 """
 
 import argparse
@@ -35,6 +38,7 @@ settle()
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import binomtest
 from torch import Tensor
 
 from reidpipe.commands.check.chance import ALL, Change, differences, limits, verdict
@@ -62,7 +66,6 @@ REPLAYS, REPEATS = range(100, 120), range(200, 210)
 FOLDER = Path(".resume/gate")
 DATA = Path("data/raw/market1501.zip"), Path("data/splits/market1501.csv")
 PROCESSES = 2
-EARLY = range(2, 7)
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,9 @@ def before_the_neck(self: Network, images: Tensor) -> Tensor:
 
 
 def too_early(phase: Phase, epoch: int, step: int, steps: int) -> float:
-    """The learning rate falls after two epochs, not at its milestone."""
-    return learning_rate(phase, epoch, step, steps) * (0.1 if epoch in EARLY else 1)
+    """The learning rate falls after a quarter of the epochs, not at its milestone."""
+    early = phase.epochs // 4 <= epoch < phase.milestones[0]
+    return learning_rate(phase, epoch, step, steps) * (0.1 if early else 1)
 
 
 SLIPS = {
@@ -159,11 +163,16 @@ class Job:
 
 def jobs() -> list[Job]:
     """All of them, trainings without a slip first: others test their networks."""
-    found = [Job("", run, seed) for run in RUNS for seed in REPLAYS]
-    for name, slip in SLIPS.items():
-        seeds = REPEATS if slip.trains else REPLAYS[: len(REPEATS)]
-        found += [Job(name, run, seed) for run in slip.runs for seed in seeds]
+    found = [Job("", run, seed) for seed in REPLAYS for run in RUNS]
+    for repeat in range(len(REPEATS)):
+        for name, slip in SLIPS.items():
+            found += [Job(name, run, seeds(slip)[repeat]) for run in slip.runs]
     return found
+
+
+def seeds(slip: Slip) -> range:
+    """Of the trainings that have it, a repeat each."""
+    return REPEATS if slip.trains else REPLAYS[: len(REPEATS)]
 
 
 def work(job: Job) -> None:
@@ -236,19 +245,29 @@ def change(run: str, old: Queries, new: Queries, tolerance: Iterable[str]) -> Ch
 
 
 def judged(slip: str, pairs: Iterable[Pair], checked: Params, scatter: Noise) -> dict[str, object]:
-    """How many pairs (seed before, seed with the slip) are called a regression, and their loss."""
+    """How many pairs (seed before, seed with the slip) are called a regression, and their loss.
+
+    Of the pairs whose trainings are all there.
+    """
     runs = SLIPS[slip].runs if slip else RUNS
     caught, losses = [], []
     for old, new in pairs:
+        needed = [job for run in runs for job in (Job("", run, old), Job(slip, run, new))]
+        if not all(job.scores.exists() for job in needed):
+            continue
         changes = [
             change(run, read(Job("", run, old)), read(Job(slip, run, new)), checked.check.tolerance)
             for run in runs
         ]
         caught.append(bool(regressions(changes, scatter, checked)))
         losses.append(float(np.mean([found.difference["mAP"] for found in changes])))
+    if len(caught) < 2:
+        return {"pairs": len(caught)}
+    share = binomtest(sum(caught), len(caught)).proportion_ci(method="exact")
     return {
         "pairs": len(caught),
         "regressions": sum(caught),
+        "share": [round(float(share.low), 2), round(float(share.high), 2)],
         "mAP_change": round(float(np.mean(losses)), 2),
         "mAP_change_std": round(float(np.std(losses, ddof=1)), 2),
     }
@@ -258,12 +277,13 @@ def judge() -> None:
     checked, scatter = params.load(profile="embedded"), noise(in_workspace(), "embedded")
     neighbours = [(seed, REPLAYS[index - 1]) for index, seed in enumerate(REPLAYS)]
     everyone = list(permutations(REPLAYS, 2))
-    for name, pairs in (("none", neighbours), ("none, all pairs", everyone)):
-        print(json.dumps({"slip": name, **judged("", pairs, checked, scatter)}), flush=True)
+    print(json.dumps({"slip": "none", **judged("", neighbours, checked, scatter)}), flush=True)
+    shared = judged("", everyone, checked, scatter)
+    shared.pop("share", None)
+    print(json.dumps({"slip": "none, all pairs", **shared}), flush=True)
     for name, slip in SLIPS.items():
-        seeds = REPEATS if slip.trains else REPLAYS[: len(REPEATS)]
         # Each against a training with another seed: both sides have noise of their own.
-        pairs = [(REPLAYS[index + 1], seed) for index, seed in enumerate(seeds)]
+        pairs = [(REPLAYS[index + 1], seed) for index, seed in enumerate(seeds(slip))]
         print(json.dumps({"slip": name, **judged(name, pairs, checked, scatter)}), flush=True)
     print(json.dumps({"slip": "visible", **visible(checked, scatter)}))
 
