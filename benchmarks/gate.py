@@ -66,6 +66,8 @@ REPLAYS, REPEATS = range(100, 120), range(200, 210)
 FOLDER = Path(".resume/gate")
 DATA = Path("data/raw/market1501.zip"), Path("data/splits/market1501.csv")
 PROCESSES = 2
+FEWEST = 2
+"""Pairs, of which a deviation can be had."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,7 @@ def judged(slip: str, pairs: Iterable[Pair], checked: Params, scatter: Noise) ->
         ]
         caught.append(bool(regressions(changes, scatter, checked)))
         losses.append(float(np.mean([found.difference["mAP"] for found in changes])))
-    if len(caught) < 2:
+    if len(caught) < FEWEST:
         return {"pairs": len(caught)}
     share = binomtest(sum(caught), len(caught)).proportion_ci(method="exact")
     return {

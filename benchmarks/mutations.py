@@ -46,7 +46,7 @@ MUTATIONS = [
         ("Linear(reduced, num_classes, bias=True)", "Linear(reduced, num_classes)"),
         ("head(h[:, :, i])", "head(h[:, :, 0])"),
         ('optimiser="nesterov"', 'optimiser="sgd"'),
-        ("rate=backbone_rate", "rate=1.0"),
+        ("lr=backbone_rate", "lr=1.0"),
     ),
     *of(
         "layers/stripes.py",
@@ -72,7 +72,7 @@ MUTATIONS = [
         ('(RESTRAINT, rate, ("eigenlayer",))', "(RESTRAINT, rate)"),
         ('fixed = (*EARLY, "backbone.*.downsample.1")', "fixed = EARLY"),
         ("number < rri_early", "number <= rri_early"),
-        ("rate=2.0, decay=0.0", "rate=2.0"),
+        ("lr=2.0, weight_decay=0.0", "lr=2.0"),
         ('metric = "euclidean"', 'metric = "cosine"'),
     ),
     *of(
@@ -106,7 +106,7 @@ MUTATIONS = [
         ("tests/training/test_phases.py", "tests/systems/test_osnet.py"),
         ("            part.eval()\n", ""),
         ('rate * group["factor"]', "rate"),
-        ("phase.weight_decay * own.decay", "phase.weight_decay"),
+        ("phase.weight_decay * own.weight_decay", "phase.weight_decay"),
         ("name in learnable and ", ""),
         ("nesterov=nesterov, ", ""),
         ('amsgrad=phase.optimiser == "amsgrad", ', ""),

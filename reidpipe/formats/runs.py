@@ -1,6 +1,7 @@
 """runs.yaml: the data sets, the first weights and the runs, a line each."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -8,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from reidpipe.errors import UserError, nearest
 from reidpipe.formats import yaml
-from reidpipe.runtime.settings import OURS, Attention, Section, System
+from reidpipe.runtime.settings import OURS, Attention, Section, SystemName
 
 RUNS_FILE = Path("runs.yaml")
 RANDOM = "random"
@@ -22,8 +23,8 @@ class Run(Section):
 
     dataset: str
     start: str
-    """File of the first weights."""
-    system: System = OURS
+    """File of the first weights, or the model of another run."""
+    system: SystemName = OURS
     attention: Attention | None = None
     classifier: Literal["linear", "circle", "unified"] | None = None
     triplet: bool | None = None
@@ -54,6 +55,11 @@ def weights_file(role: str) -> str:
     return f"data/weights/{role}.safetensors"
 
 
+def model_file(run: str) -> str:
+    """Where the training of a run writes its network."""
+    return f"runs/{run}/model.safetensors"
+
+
 def load(path: Path = RUNS_FILE) -> Runs:
     """Read and check runs.yaml.
 
@@ -73,10 +79,27 @@ def load(path: Path = RUNS_FILE) -> Runs:
             "the runs cannot be read", where=path, expected=EXPECTED, found="\n".join(lines)
         ) from None
     starts = [weights_file(role) for role in found.weights]
+    models = {model_file(name): name for name in found.runs}
     for name, run in found.runs.items():
         _check(name, "dataset", run.dataset, found.datasets, path)
-        _check(name, "start", run.start, starts, path)
+        known = models if run.start.startswith("runs/") else starts
+        _check(name, "start", run.start, list(known), path)
+        _check_order(name, found.runs, models, path)
     return found
+
+
+def _check_order(name: str, runs: Mapping[str, Run], models: Mapping[str, str], path: Path) -> None:
+    """A run cannot start from its own end, nor from what starts from it."""
+    way = [name]
+    while (before := models.get(runs[way[-1]].start)) and before not in way:
+        way.append(before)
+    if before:
+        raise UserError(
+            f"the run {name!r} starts from what comes after it",
+            where=f"{path}: runs.{name}.start",
+            expected="weights, or a model that does not need it",
+            found=" <- ".join([*way, before]),
+        )
 
 
 def _check_names(content: Any, path: Path) -> None:

@@ -11,7 +11,7 @@ and `erase` are the device's. A GPU is sent a quarter of what floats would be.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,8 +28,8 @@ STD = (0.229, 0.224, 0.225)
 # (runtime/machine.py). No tensor is kept either, which an exporter might replace by one of its own.
 _PIXELS = [(np.float32(255) * np.array(v, np.float32)).reshape(1, 3, 1, 1) for v in (MEAN, STD)]
 
-# Random erasing (1708.04896), section 4.1: share of the image's area and aspect ratio.
-ERASED_AREA = (0.02, 0.4)
+# Random erasing (1708.04896), section 4.1: smallest share of the image's area, and aspect ratio.
+ERASED_AREA = 0.02
 ERASED_ASPECT = (0.3, 1 / 0.3)
 _TRIES = 100
 NO_BOX = (0, 0, 0, 0)
@@ -62,6 +62,8 @@ def augment(
     flip: Fraction = 0.5,
     pad: NonNegativeInt = 10,
     erase: Fraction = 0.5,
+    largest: Fraction = 0.4,
+    growing: NonNegativeInt = 0,
 ) -> tuple[Tensor, Tensor]:
     """Flip and crop uint8 [B, 3, H, W], and draw the boxes int64 [B, 4] that `erase` takes.
 
@@ -73,11 +75,15 @@ def augment(
         flip: probability of a horizontal flip.
         pad: pixels of zeros on each side, from which the crop is taken.
         erase: probability of random erasing (1708.04896).
+        largest: share of the image that it may take.
+        growing: epochs over which that grows from nothing.
     """
     height, width = images.shape[2:]
+    if epoch < growing:
+        largest *= epoch / growing
+    options: dict[str, Any] = {"flip": flip, "pad": pad, "erase": erase, "largest": largest}
     draws = [
-        draw((height, width), stream(seed, "augment", epoch, place), flip, pad, erase)
-        for place in places
+        draw((height, width), stream(seed, "augment", epoch, place), **options) for place in places
     ]
     padded = functional.pad(images, [pad] * 4)
     crops = torch.empty_like(images)
@@ -101,25 +107,33 @@ def erase(images: Tensor, boxes: Tensor) -> Tensor:
 
 
 def draw(
-    size: tuple[int, int], random: np.random.Generator, flip: float, pad: int, erase: float
+    size: tuple[int, int],
+    random: np.random.Generator,
+    *,
+    flip: float,
+    pad: int,
+    erase: float,
+    largest: float,
 ) -> Draw:
     """What happens to one image of `size` (H, W)."""
     # One number at a time: numpy takes longer over two.
     flipped, erased = random.random() < flip, random.random() < erase
     top, left = (int(random.integers(2 * pad + 1)) for _ in range(2))
-    return Draw(flipped, top, left, erased_box(random, size) if erased else None)
+    return Draw(flipped, top, left, erased_box(random, size, largest) if erased else None)
 
 
 def erased_box(
-    random: np.random.Generator, size: tuple[int, int]
+    random: np.random.Generator, size: tuple[int, int], largest: float
 ) -> tuple[int, int, int, int] | None:
     """A box of random area, aspect and place inside (H, W), as Algorithm 1 of 1708.04896.
+
+    Its area is at most the share `largest` of the image's.
 
     Its loop has no end; ours gives up after 100 boxes that do not fit.
     """
     height, width = size
     for _ in range(_TRIES):
-        area = random.uniform(*ERASED_AREA) * height * width
+        area = random.uniform(min(ERASED_AREA, largest), largest) * height * width
         aspect = random.uniform(*ERASED_ASPECT)
         tall, wide = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < tall < height and 0 < wide < width:

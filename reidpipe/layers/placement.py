@@ -22,6 +22,12 @@ def late_blocks(backbone: Backbone) -> Iterable[Block]:
     return layer2[-2:] + layer3[-3:]
 
 
+def middle_ends(backbone: Backbone) -> Iterable[Block]:
+    """IANet: the last blocks of layer2 and layer3."""
+    _, layer2, layer3, _ = backbone.stages()
+    return [layer2[-1], layer3[-1]]
+
+
 def last_block(backbone: Backbone) -> Iterable[Block]:
     """Dual attention: on the final feature map."""
     return backbone.stages()[-1][-1:]
@@ -32,6 +38,7 @@ def last_block(backbone: Backbone) -> Iterable[Block]:
 PLACES: dict[str, tuple[str, Callable[[Backbone], Iterable[Block]]]] = {
     "block": ("attention", every_block),
     "stages": ("after", late_blocks),
+    "ends": ("after", middle_ends),
     "top": ("after", last_block),
 }
 

@@ -7,14 +7,12 @@ One deviation, common in re-identification since PCB (https://arxiv.org/abs/1711
 down-sampling is left out, without the dilation that torchvision would put in its place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, cast
 
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1
-
-from reidpipe.errors import UserError
 
 SLOTS = ("attention", "after")
 
@@ -86,9 +84,16 @@ class Backbone(nn.Module):
         self.channels: int = 8 * out
 
     def forward(self, images: Tensor) -> Tensor:
+        return self.maps(images)[-1]
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The last maps of layer1 to layer4, at H/4, H/8, H/16 and the forward's."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        out: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return out
+        found = []
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+            found.append(x)
+        return found
 
     def stages(self) -> list[list[Block]]:
         """Blocks of layer1 to layer4."""
@@ -114,36 +119,3 @@ def stage(block: type[Block], channels: int, planes: int, depth: int, stride: in
         shortcut = nn.Sequential(conv1x1(channels, out, stride), nn.BatchNorm2d(out))
     first = block(channels, planes, stride, shortcut)
     return nn.Sequential(first, *(block(out, planes) for _ in range(depth - 1)))
-
-
-def plain_state(backbone: nn.Module) -> dict[str, Tensor]:
-    """State of a trunk without what attention has added: a ResNet's keys are torchvision's."""
-    state: dict[str, Tensor] = backbone.state_dict()
-    return {key: tensor for key, tensor in state.items() if not set(SLOTS) & set(key.split("."))}
-
-
-def load_plain(backbone: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy a trunk's weights, of a ResNet torchvision's without fc; attention keeps its own.
-
-    Batch counters may be absent: torchvision's oldest files have none, and nothing reads them.
-
-    Raises:
-        UserError: keys are missing or unknown, or shapes differ; all of them are named.
-    """
-    expected = plain_state(backbone)
-    needed = {key for key in expected if not key.endswith("num_batches_tracked")}
-    problems = [f"missing: {key}" for key in sorted(needed - set(tensors))]
-    problems += [f"unknown: {key}" for key in sorted(set(tensors) - set(expected))]
-    problems += [
-        f"shape: {key} is {tuple(tensors[key].shape)}, not {tuple(expected[key].shape)}"
-        for key in sorted(set(tensors) & set(expected))
-        if tensors[key].shape != expected[key].shape
-    ]
-    if problems:
-        raise UserError(
-            "the backbone weights do not fit the network",
-            expected=f"the keys and shapes of {backbone.name}, as torchvision's without fc",
-            found="\n".join(problems),
-            fix="set weights and systems of the profile to the same network",
-        )
-    backbone.load_state_dict(dict(tensors), strict=False)

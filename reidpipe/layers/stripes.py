@@ -1,13 +1,15 @@
 """Horizontal stripes of a feature map (PCB, https://arxiv.org/abs/1711.09349, section 3.2)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from reidpipe.errors import UserError
 
 
-def stripes(feature_map: Tensor, parts: int) -> Tensor:
-    """Means of `parts` equal stripes: [B, C, H, W] -> [B, C, parts], from the top; float32 or more.
+def stripes(feature_map: Tensor, parts: int, pool: Literal["mean", "max"] = "mean") -> Tensor:
+    """Of `parts` equal stripes: [B, C, H, W] -> [B, C, parts], from the top; float32 or more.
 
     Without torch's adaptive pooling, whose gradient is not deterministic on a GPU.
 
@@ -24,4 +26,5 @@ def stripes(feature_map: Tensor, parts: int) -> Tensor:
             fix="a height of the images of 16 times that",
         )
     rows = feature_map.reshape(batch, channels, parts, height // parts, width)
-    return rows.mean((3, 4), dtype=torch.promote_types(feature_map.dtype, torch.float32))
+    kind = torch.promote_types(feature_map.dtype, torch.float32)
+    return rows.mean((3, 4), dtype=kind) if pool == "mean" else rows.amax((3, 4)).to(kind)

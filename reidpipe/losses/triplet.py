@@ -23,6 +23,15 @@ from reidpipe.runtime.settings import PositiveFloat
 def hardest(feature: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Distances to the farthest positive and the nearest negative of each row, both [B].
 
+    Args and errors are those of `mined`.
+    """
+    farthest, nearest = mined(feature, labels)
+    return _distance(feature, farthest), _distance(feature, nearest)
+
+
+def mined(feature: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of the farthest positive and the nearest negative of each row, both int64 [B].
+
     Args:
         feature: [B, D], float32 or float64.
         labels: [B].
@@ -39,8 +48,7 @@ def hardest(feature: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             expected="at least 2 identities with at least 2 images each in a batch",
             found=f"labels {labels.tolist()}",
         )
-    farthest, nearest = _mine(feature.detach(), positive, ~same)
-    return _distance(feature, farthest), _distance(feature, nearest)
+    return _mine(feature.detach(), positive, ~same)
 
 
 def batch_hard(
@@ -51,6 +59,12 @@ def batch_hard(
     if margin == "soft":
         return F.softplus(d_ap - d_an).mean()
     return (margin + d_ap - d_an).relu().mean()
+
+
+def in_order(feature: Tensor, labels: Tensor) -> Tensor:
+    """Which rows have their farthest positive nearer than their nearest negative, bool [B]."""
+    d_ap, d_an = hardest(feature.detach(), labels)
+    return d_ap < d_an
 
 
 def _mine(feature: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:

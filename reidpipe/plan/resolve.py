@@ -20,10 +20,9 @@ from reidpipe.formats.settings.data import ArchiveSource, Source
 from reidpipe.formats.settings.training import (
     RandomWeights,
     SyntheticWeights,
-    TorchvisionWeights,
 )
 from reidpipe.plan.code import Code
-from reidpipe.runtime.settings import OURS, Cluster, Section, keywords, metric
+from reidpipe.runtime.settings import OURS, Cluster, Section, follows, keywords, metric
 
 Entry = Mapping[str, Any]
 PIPELINE = Path("dvc.yaml")
@@ -59,6 +58,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
     runs = {name: _run(name, run, params) for name, run in listed.runs.items()}
     weights = {role: _weights(role, params) for role in listed.weights}
     starts = {runs_file.weights_file(role): found for role, found in weights.items()}
+    starts |= {runs_file.model_file(name): run for name, run in runs.items()}
     for name, run in runs.items():
         _check_start(name, run, starts[run["start"]])
     trainings = {name: _training(name, run, params) for name, run in listed.runs.items()}
@@ -112,7 +112,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
                     **run,
                     "options": listed.runs[name].options,
                     "image_size": trainings[name]["recipe"]["image_size"],
-                    "pretrained": starts[run["start"]]["source"]["source"] != RANDOM,
+                    "pretrained": _pretrained(run, starts),
                 }
                 for name, run in runs.items()
             },
@@ -144,8 +144,10 @@ def _run(name: str, run: Run, params: Params) -> Entry:
 
 
 def _check_start(name: str, run: Entry, start: Entry) -> None:
-    """Refuse first weights of another trunk, which the training would find out after hours."""
-    if "network" in start and _trunk(run) != _trunk(start):
+    """Refuse first weights of another network, which the training would find out after hours."""
+    if before := follows(run["system"]):
+        _check_followed(name, run, start, before)
+    elif "network" in start and _trunk(run) != _trunk(start):
         raise UserError(
             f"the run {name!r} starts from weights of another network",
             where=f"{RUNS_FILE}: runs.{name}.start: {run['start']}",
@@ -153,6 +155,34 @@ def _check_start(name: str, run: Entry, start: Entry) -> None:
             found=f"those of {_trunk(start)}",
             fix=f"{PARAMS_FILE}: systems and weights of the profile",
         )
+
+
+def _check_followed(name: str, run: Entry, start: Entry, before: str) -> None:
+    """A system that goes on where another ended takes all of its network."""
+
+    def sizes(entry: Entry) -> dict[str, Any]:
+        network = entry.get("network", {})
+        numbers = {key: value for key, value in network.items() if isinstance(value, int)}
+        trunk = {"backbone": network.get("backbone")}
+        return {"dataset": entry.get("dataset"), **trunk, **numbers}
+
+    own, found = sizes(run), sizes(start)
+    same = own == {key: found.get(key) for key in own}
+    if start.get("system") != before or "dataset" not in start or not same:
+        raise UserError(
+            f"the run {name!r} goes on where a run of {before} has ended",
+            where=f"{RUNS_FILE}: runs.{name}.start: {run['start']}",
+            expected=f"the model of a run of {before} with {own}",
+            found=f"{start.get('system', 'weights')} with {found}",
+            fix=f"{RUNS_FILE}, and {PARAMS_FILE}: systems of the profile",
+        )
+
+
+def _pretrained(run: Entry, starts: Mapping[str, Entry]) -> bool:
+    """Whether the first of the networks that it comes from had other than random weights."""
+    while "start" in run:
+        run = starts[run["start"]]
+    return bool(run["source"]["source"] != RANDOM)
 
 
 def _trunk(entry: Entry) -> str:
@@ -235,16 +265,16 @@ def _weights(role: str, params: Params) -> Entry:
             fix=nearest(role, active.weights),
         )
     source = active.weights[role]
-    found: dict[str, Any] = {"source": source.model_dump(mode="json", exclude={"schedule"})}
+    found: dict[str, Any] = {"source": source.model_dump(mode="json", exclude={"train"})}
     if isinstance(source, RandomWeights):
         return found
-    system = OURS if isinstance(source, TorchvisionWeights) else source.system
+    system = source.system
     found |= {"system": system, "network": _plain(system, params)}
     if isinstance(source, SyntheticWeights):
         kind = keywords(f"systems/{system}.py", "recipe", Cluster)
         profile = {**active.machine.model_dump(), **active.recipe(system), "devices": 1, "nodes": 1}
-        where = f"{PARAMS_FILE}: {params.profile}.weights.{role}.schedule"
-        found |= _split_recipe(_changed(kind, profile, source.schedule, where))
+        where = f"{PARAMS_FILE}: {params.profile}.weights.{role}.train"
+        found |= _split_recipe(_changed(kind, profile, source.train, where))
     return {**found, "instructions": active.machine.instructions}
 
 

@@ -129,17 +129,26 @@ def _signature(tree: ast.AST, name: str) -> ast.arguments:
 
 
 def metric(system: str) -> Metric:
-    """What descriptors of a system are compared by: the `metric` that its Network writes out."""
+    """What descriptors of a system are compared by."""
+    found: Metric = _declared(system, "metric", "cosine")
+    return found
+
+
+def follows(system: str) -> str:
+    """The system from whose finished run this one starts; empty where it starts from a trunk."""
+    return str(_declared(system, "follows", ""))
+
+
+def _declared(system: str, name: str, default: Any) -> Any:
+    """What the class `Network` of a system writes out for `name`."""
     tree = ast.parse((PACKAGE / f"systems/{system}.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == "Network":
-            for line in node.body:
-                if ast.unparse(line).startswith("metric") and isinstance(
-                    line, ast.Assign | ast.AnnAssign
-                ):
-                    found: Metric = ast.literal_eval(line.value)  # type: ignore[arg-type]
-                    return found
-    return "cosine"
+    lines = next(
+        node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Network"
+    )
+    for line in lines:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name:
+            return ast.literal_eval(line.value)
+    return default
 
 
 def literal_keys(file: str, name: str) -> list[str]:
@@ -172,7 +181,7 @@ def systems() -> list[str]:
 
 
 Attention = Annotated[str, AfterValidator(lambda value: chosen(value, attentions()))]
-System = Annotated[str, AfterValidator(lambda value: chosen(value, systems()))]
+SystemName = Annotated[str, AfterValidator(lambda value: chosen(value, systems()))]
 Backbone = Annotated[
     str, AfterValidator(lambda value: chosen(value, literal_keys("layers/resnet.py", "SHAPES")))
 ]

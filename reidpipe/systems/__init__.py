@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Recipe
+from reidpipe.layers.trunks import load_trunk, trunk_of
 from reidpipe.runtime.settings import Metric, keywords
 
 
@@ -23,8 +24,10 @@ class System(nn.Module):
     """D of the descriptor."""
     metric: Metric = "cosine"
     """What descriptors are compared by, where the parameters do not say."""
+    follows: str = ""
+    """The system of whose finished run, on the same data set, it takes the whole network."""
     backbone: nn.Module
-    """What first weights fill; it has a `name`."""
+    """The trunk; it has a `name`."""
     arguments: Mapping[str, Any]
     """`num_classes` and all options, with which it was built."""
 
@@ -35,7 +38,7 @@ class System(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images [B, 3, H, W] -> what the losses need, each [B, ...].
 
-        Among it are `scores` [B, C], of which the largest is the answer.
+        Among it are `scores` [B, C], of which the largest is the answer, unless `right` is its own.
         """
         raise NotImplementedError
 
@@ -45,6 +48,10 @@ class System(nn.Module):
         `out` is the whole batch's, of all ranks; no parameter may be used.
         """
         raise NotImplementedError
+
+    def right(self, out: Mapping[str, Tensor], labels: Tensor) -> Tensor:
+        """Which images of the batch are answered rightly, bool [B]: the accuracy of the history."""
+        return out["scores"].argmax(1) == labels
 
     def embed(self, images: Tensor) -> Tensor:
         """The descriptor [B, D] that is searched with; call `eval()` first."""
@@ -57,6 +64,14 @@ class System(nn.Module):
     def classifiers(self) -> list[nn.Module]:
         """The parts that are not used after training."""
         raise NotImplementedError
+
+    def start_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the first weights of the run's `start`, a trunk's or another run's model: the trunk.
+
+        Raises:
+            UserError: they are of another network.
+        """
+        load_trunk(self.backbone, trunk_of(tensors))
 
     def begin(self, phase: str) -> None:
         """Do what a phase of the recipe begins with, once."""

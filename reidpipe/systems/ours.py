@@ -144,7 +144,7 @@ def recipe(
     weight_decay: NonNegativeFloat = 5e-4,
     warmup_epochs: NonNegativeInt = 10,
     milestones: Milestones = (40, 70),
-    gamma: PositiveFloat = 0.1,
+    gamma: Fraction = 0.1,
 ) -> Recipe:
     """Adam with linear warm-up and steps on P x K batches; the section `train` of a profile.
 

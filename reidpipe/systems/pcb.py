@@ -77,8 +77,7 @@ class Network(System):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """`logits` [B, p, C], a row a stripe, and `scores` [B, C], their mean."""
-        g = stripes(self.backbone(images), self.parts)
-        h = self._reduced(self.dropout(g))
+        h = self._reduced(self.dropout(self.pooled(images)))
         logits = torch.stack([head(h[:, :, i]) for i, head in enumerate(self.heads)], dim=1)
         return {"logits": logits, "scores": logits.mean(1)}
 
@@ -89,10 +88,14 @@ class Network(System):
 
     def embed(self, images: Tensor) -> Tensor:
         """All g with a norm of 1 each, [B, p D], or all h, [B, p R], from the top to the bottom."""
-        g = stripes(self.backbone(images), self.parts)
+        g = self.pooled(images)
         if self.descriptor == "g":
             return F.normalize(g, dim=1).mT.flatten(1)
         return self._reduced(g).mT.flatten(1)
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """The stripes g [B, D, p]."""
+        return stripes(self.backbone(images), self.parts)
 
     def _reduced(self, g: Tensor) -> Tensor:
         """[B, D, p] -> h [B, R, p]."""
@@ -140,7 +143,7 @@ def recipe(
         lr=lr,
         weight_decay=weight_decay,
         milestones=milestones,
-        groups=(Group(prefix="backbone.", rate=backbone_rate),),
+        groups=(Group(prefix="backbone.", lr=backbone_rate),),
     )
     batches = Shuffled(size=batch_size)
     return Recipe(image_size=image_size, batches=batches, augment=augment, phases=(phase,))

@@ -191,7 +191,7 @@ def recipe(
             lr=rate,
             weight_decay=weight_decay,
             milestones=milestones if base else rri_milestones,
-            groups=(Group(prefix="head.bias", rate=2.0, decay=0.0),),
+            groups=(Group(prefix="head.bias", lr=2.0, weight_decay=0.0),),
             frozen=frozen,
         )
 

@@ -6,6 +6,8 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
 
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Recipe
@@ -70,15 +72,10 @@ def fit(
                     rate = learning_rate(phase, position.epoch - first, position.step, steps)
                     set_rate(optimiser, rate)
                     draw_from(model, seed, position.epoch, position.step)
-
                     with machine.memory_explained(device, work, MEMORY_FIX):
                         loss, values = step(model, network, *batch.on(device), precision)
                         check_finite(values, position, data.images.members, batch)
-                        optimiser.zero_grad()
-                        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                        scaler.step(optimiser)
-                        scaler.update()
-
+                        descend(loss, optimiser, scaler)
                     position.add(values)
                     seen = (position.epoch * steps + position.step) * size
                     show(seen, values={"epoch": position.epoch + 1, "lr": rate, **values})
@@ -112,11 +109,19 @@ def step(
         labels = ranks.together(labels)
         terms = model.losses(out, labels)
     loss = torch.stack(list(terms.values())).sum()
-    accuracy = (out["scores"].argmax(1) == labels).float().mean() * 100
+    accuracy = model.right(out, labels).float().mean() * 100
     found = {"loss": loss, **terms, "accuracy": accuracy}
     # One transfer: a GPU would be waited for at each.
     values = torch.stack([value.detach() for value in found.values()]).tolist()
     return loss, dict(zip(found, values, strict=True))
+
+
+def descend(loss: Tensor, optimiser: Optimizer, scaler: GradScaler) -> None:
+    """A step down the gradient of `loss`."""
+    optimiser.zero_grad()
+    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    scaler.step(optimiser)
+    scaler.update()
 
 
 def check_finite(

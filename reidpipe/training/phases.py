@@ -9,7 +9,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from reidpipe.formats.settings.training import Group, Phase
 
-MOMENTUM = 0.9
+BETA2 = 0.999
 
 
 def ready(model: nn.Module, phase: Phase, learnable: Collection[str]) -> Optimizer:
@@ -57,13 +57,19 @@ def _optimiser(learning: dict[str, nn.Parameter], phase: Phase) -> Optimizer:
     if unused := [group.prefix for group in phase.groups if group not in by_group]:
         raise ValueError(f"{phase.name}: nothing that learns begins with {', '.join(unused)}")
     groups = [
-        {"params": parameters, "weight_decay": phase.weight_decay * own.decay, "factor": own.rate}
+        {
+            "params": parameters,
+            "weight_decay": phase.weight_decay * own.weight_decay,
+            "factor": own.lr,
+        }
         for own, parameters in by_group.items()
     ]
     if phase.optimiser in {"adam", "amsgrad"}:
-        return Adam(groups, lr=phase.lr, amsgrad=phase.optimiser == "amsgrad", fused=True)
+        betas = (phase.momentum, BETA2)
+        amsgrad = phase.optimiser == "amsgrad"
+        return Adam(groups, lr=phase.lr, betas=betas, amsgrad=amsgrad, fused=True)
     nesterov = phase.optimiser == "nesterov"
-    found = SGD(groups, lr=phase.lr, momentum=MOMENTUM, nesterov=nesterov, fused=True)
+    found = SGD(groups, lr=phase.lr, momentum=phase.momentum, nesterov=nesterov, fused=True)
     # torch would make it in the first step, of what lies in memory where fp16 overflows in it.
     for parameter in learning.values():
         found.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

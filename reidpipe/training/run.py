@@ -11,7 +11,6 @@ from reidpipe.formats import weights
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.images.images import Images
 from reidpipe.layers.initial import initialise, torch_stream
-from reidpipe.layers.resnet import load_plain
 from reidpipe.runtime import ranks
 from reidpipe.runtime.machine import prepare
 from reidpipe.runtime.settings import Cluster, Loading
@@ -68,7 +67,7 @@ def train(
         data = training_set(archive, manifest, recipe, seed, loading)
         model = new_model(system, network, data.num_classes, seed)
         if start and (tensors := weights.load(start)[0]):
-            load_plain(model.backbone, tensors)
+            model.start_from(tensors)
         history = fit(
             model,
             data,

@@ -28,7 +28,7 @@ from reidpipe.formats.settings.training import (
     TorchvisionWeights,
     WeightsSource,
 )
-from reidpipe.layers.resnet import load_plain, plain_state
+from reidpipe.layers.trunks import load_trunk, trunk_state
 from reidpipe.runtime import machine
 from reidpipe.runtime.settings import Cluster
 from reidpipe.systems import network, recipe, trained
@@ -58,7 +58,7 @@ def first_weights(entry: Mapping[str, Any], out: Path) -> None:
     else:
         tensors = read(folder() / source.file, source)
     trunk = network(entry["system"])(1, **entry["network"]).backbone
-    load_plain(trunk, tensors)  # what does not fit is named here, not in every run
+    load_trunk(trunk, tensors)  # what does not fit is named here, not in every run
     weights.save(out, tensors, {"backbone": trunk.name, "source": source.source})
 
 
@@ -89,7 +89,7 @@ def trained_on_others(source: SyntheticWeights, entry: Mapping[str, Any]) -> dic
             history_file=Path(scratch, "history.csv"),
             code=entry["code"],
         )
-        return plain_state(trained.load(model).model.backbone)
+        return trunk_state(trained.load(model).model.backbone)
 
 
 def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
@@ -102,7 +102,8 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
                 where=path,
                 expected=f"torchvision's file {source.file}",
                 found="no such file",
-                fix="put it there, set REIDPIPE_ARCHIVES to its folder, or weights.download: true",
+                fix="put it there, set REIDPIPE_ARCHIVES to its folder, or let it be fetched: "
+                "download: true, in the weights of the profile",
             )
         download(TORCHVISION + source.file, path, expected_digest(source))
     tensors = read(path, source)
@@ -162,5 +163,5 @@ def check_digest(path: Path, source: TorchvisionWeights | FileWeights) -> None:
             where=path,
             expected=f"sha256 {expected}...",
             found=f"sha256 {found}",
-            fix="fetch it again, or set weights.sha256 to the file that you mean",
+            fix="fetch it again, or give its own sha256 in the weights of the profile",
         )

@@ -26,6 +26,7 @@ OTHER_VALUES = [
     ("nonlocal", "inner", "one"),
     ("nonlocal", "form", "dot"),
     ("danet", "reduction", 4),
+    ("ianet", "relation", "softmax"),
 ]
 
 

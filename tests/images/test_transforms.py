@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reidpipe.images.transforms import MEAN, STD, augment, draw, erase, erased_box, normalise
 from reidpipe.runtime.streams import stream
 
-NOTHING: Mapping[str, Any] = {"flip": 0.0, "pad": 0, "erase": 0.0}
+NOTHING: Mapping[str, Any] = {"flip": 0.0, "pad": 0, "erase": 0.0, "largest": 0.4}
 
 
 def augmented(
@@ -81,7 +81,7 @@ def test_a_crop_is_a_window_of_the_padded_image() -> None:
     batch = images(20)
     got = augmented(batch, range(20), params, seed=3, epoch=1)
     for index in range(20):
-        chance = draw((12, 8), stream(3, "augment", 1, index), *params.values())
+        chance = draw((12, 8), stream(3, "augment", 1, index), **params)
         padded = torch.zeros(3, 16, 12, dtype=torch.uint8)
         padded[:, 2:14, 2:10] = batch[index]
         window = padded[:, chance.top : chance.top + 12, chance.left : chance.left + 8]
@@ -94,7 +94,7 @@ def test_erasing_sets_one_box_to_the_mean_colour() -> None:
     got = augmented(batch, range(20), params)
     whole = normalise(batch)
     for index in range(20):
-        box = draw((12, 8), stream(0, "augment", 0, index), *params.values()).erased
+        box = draw((12, 8), stream(0, "augment", 0, index), **params).erased
         assert box is not None
         top, left, tall, wide = box
         expected = whole[index].clone()
@@ -105,7 +105,7 @@ def test_erasing_sets_one_box_to_the_mean_colour() -> None:
 @given(st.integers(0, 1000))
 def test_an_erased_box_is_inside_and_of_the_published_area(seed: int) -> None:
     height, width = 256, 128
-    box = erased_box(stream(seed, "box"), (height, width))
+    box = erased_box(stream(seed, "box"), (height, width), 0.4)
     assert box is not None
     top, left, tall, wide = box
     assert 0 <= top <= height - tall
@@ -117,12 +117,27 @@ def test_an_erased_box_is_inside_and_of_the_published_area(seed: int) -> None:
 
 def test_erased_areas_are_spread_over_the_published_range() -> None:
     size = (256, 128)
-    boxes = [erased_box(stream(number, "areas"), size) for number in range(2000)]
+    boxes = [erased_box(stream(number, "areas"), size, 0.4) for number in range(2000)]
     shares = np.array([box[2] * box[3] / (size[0] * size[1]) for box in boxes if box])
     # Uniform between 0.02 and 0.4, but for large boxes that do not fit and are drawn again.
     assert np.quantile(shares, 0.02) < 0.04
     assert np.quantile(shares, 0.98) > 0.35
     assert 0.15 < np.median(shares) < 0.22
+
+
+def test_a_growing_box_begins_as_none_and_ends_as_the_largest() -> None:
+    params = {**NOTHING, "erase": 1.0, "largest": 0.3, "growing": 10}
+    batch = images(200, 64, 32)
+    areas = []
+    for epoch in (0, 2, 5, 9, 10, 30):
+        _, boxes = augment(batch, range(200), 0, epoch, **params)
+        areas.append(float((boxes[:, 2] * boxes[:, 3]).max()) / (64 * 32))
+    assert areas[0] == 0
+    assert areas[:5] == sorted(areas[:5])
+    bounds = (0.06, 0.15, 0.27, 0.3, 0.3)
+    assert all(
+        0.8 * bound < area < 1.1 * bound for area, bound in zip(areas[1:], bounds, strict=True)
+    )
 
 
 def test_a_place_of_the_epoch_decides_alone_what_happens_to_its_image() -> None:
@@ -137,7 +152,7 @@ def test_a_place_of_the_epoch_decides_alone_what_happens_to_its_image() -> None:
 @pytest.mark.parametrize(("name", "expected"), [("flip", 0.5), ("erase", 0.3)])
 def test_chances_come_as_often_as_they_are_said(name: str, expected: float) -> None:
     streams = (stream(0, "augment", 0, place) for place in range(2000))
-    draws = [draw((64, 32), random, 0.5, 10, 0.3) for random in streams]
+    draws = [draw((64, 32), random, flip=0.5, pad=10, erase=0.3, largest=0.4) for random in streams]
     happened = [d.flip if name == "flip" else d.erased is not None for d in draws]
     assert np.mean(happened) == pytest.approx(expected, abs=0.04)
     corners = {d.top for d in draws}

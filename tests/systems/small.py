@@ -23,6 +23,8 @@ OURS = {"attention": "cbam", "classifier": "circle", "triplet": True, "backbone"
 PCB = {"backbone": "resnet10_x0_5", "reduced": 16}
 SVDNET = {"backbone": "resnet10_x0_5", "eigen": 32}
 OSNET = {"multiplier": 0.25}
+R10 = {"backbone": "resnet10_x0_5"}
+PK = {"image_size": (64, 32), "identities": 4, "images": 2, "epochs": 2}
 SIZES = {
     "ours": Small(OURS, {"image_size": (32, 16), "identities": 4, "images": 2, "epochs": 2}),
     "pcb": Small(PCB, {"image_size": (96, 32), "batch_size": 8, "epochs": 2, "milestones": (1,)}),
@@ -39,6 +41,16 @@ SIZES = {
             "rri_milestones": (),
         },
     ),
+    "dare": Small({**R10, "hidden": 32, "embedding": 16}, {**PK, "epochs": 1, "falling_epochs": 2}),
+    "dpfl": Small(R10, {"image_size": (64, 32), "batch_size": 8, "epochs": 2}),
+    "alignedreid": Small({**R10, "local": 16, "last_stride": 1}, {**PK, "milestones": (1,)}),
+    "hacnn": Small(
+        {"multiplier": 0.25, "local": (8, 16)},
+        {"image_size": (64, 32), "batch_size": 8, "epochs": 2, "milestones": (1,)},
+    ),
+    "ianet": Small(R10, PK),
+    "mgn": Small({**R10, "reduced": 16}, {**PK, "image_size": (96, 32)}),
+    "rpp": Small(PCB, {"image_size": (96, 32), "batch_size": 8, "induced_epochs": 1, "epochs": 2}),
     "osnet": Small(OSNET, {"image_size": (64, 32), "batch_size": 8, "head_epochs": 1, "epochs": 2}),
 }
 

@@ -94,7 +94,8 @@ def test_the_recipe_is_that_of_the_authors_script() -> None:
     (phase,) = found.phases
     assert found.image_size == (384, 128)
     assert found.batches.size == 64
-    assert found.augment == {"flip": 0.5, "pad": 0, "erase": 0.0}
+    assert found.augment["flip"] == 0.5
+    assert (found.augment["pad"], found.augment["erase"]) == (0, 0.0)
     assert (phase.optimiser, phase.lr, phase.weight_decay) == ("nesterov", 0.1, 5e-4)
     assert (phase.epochs, phase.milestones, phase.gamma) == (60, (40,), 0.1)
-    assert [(group.prefix, group.rate) for group in phase.groups] == [("backbone.", 0.1)]
+    assert [(group.prefix, group.lr) for group in phase.groups] == [("backbone.", 0.1)]

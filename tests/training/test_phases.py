@@ -37,7 +37,7 @@ ALL = {name for name, _ in network().named_parameters()}
 
 
 def test_the_first_group_that_fits_holds() -> None:
-    groups = (Group(prefix="0.b", rate=2, decay=0), Group(prefix="0.", rate=0.1))
+    groups = (Group(prefix="0.b", lr=2, weight_decay=0), Group(prefix="0.", lr=0.1))
     model = network()
     optimiser = ready(model, phase(groups=groups), ALL)
     set_rate(optimiser, 10.0)

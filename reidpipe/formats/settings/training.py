@@ -10,6 +10,7 @@ from reidpipe.formats.settings.data import Cameras, People
 from reidpipe.runtime.settings import (
     OURS,
     BatchSize,
+    Fraction,
     Keywords,
     Milestones,
     NonNegativeFloat,
@@ -17,8 +18,9 @@ from reidpipe.runtime.settings import (
     PositiveFloat,
     PositiveInt,
     Section,
+    Share,
     Size,
-    System,
+    SystemName,
 )
 
 
@@ -53,10 +55,10 @@ class Group(Section):
     """Parameters whose names begin with `prefix`, and what of the phase's values holds for them."""
 
     prefix: str
-    rate: NonNegativeFloat = 1.0
-    """Times `lr`."""
-    decay: NonNegativeFloat = 1.0
-    """Times `weight_decay`."""
+    lr: NonNegativeFloat = 1.0
+    """Times the phase's."""
+    weight_decay: NonNegativeFloat = 1.0
+    """Times the phase's."""
 
 
 class Phase(Section):
@@ -65,7 +67,8 @@ class Phase(Section):
     name: str = "training"
     epochs: PositiveInt
     optimiser: Literal["adam", "amsgrad", "sgd", "nesterov"]
-    """SGD has a momentum of 0.9."""
+    momentum: Share = 0.9
+    """Of SGD; Adam's first beta."""
     lr: PositiveFloat
     weight_decay: NonNegativeFloat
     warmup_epochs: NonNegativeInt = 0
@@ -73,7 +76,7 @@ class Phase(Section):
     milestones: Milestones = ()
     """Epochs of the phase, from 0, from which on the rate is `gamma` times as large; of exponential
     decay the first of them is where it begins."""
-    gamma: PositiveFloat = 0.1
+    gamma: Fraction = 0.1
     """Of steps: at each milestone. Of exponential decay: at the end of the phase."""
     groups: tuple[Group, ...] = ()
     """The first that fits a parameter holds."""
@@ -118,12 +121,12 @@ class SyntheticWeights(Section):
     """Trunk trained in the weights stage on synthetic people who are in no data set."""
 
     source: Literal["synthetic"]
-    system: System = OURS
+    system: SystemName = OURS
     """Whose trunk it is, with the options of the profile; of Ours without attention."""
     identities: People
     cameras: Cameras
     seed: NonNegativeInt = 0
-    schedule: dict[str, Any] = Field(default_factory=dict)
+    train: dict[str, Any] = Field(default_factory=dict)
     """What is otherwise than in the profile's recipe of the system."""
 
 
@@ -131,6 +134,8 @@ class TorchvisionWeights(Section):
     """torchvision's ImageNet file, from REIDPIPE_ARCHIVES or, where `download`, by torchvision."""
 
     source: Literal["torchvision"]
+    system: SystemName = OURS
+    """Whose trunk it is, with the options of the profile."""
     file: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
     download: bool = False
@@ -140,7 +145,7 @@ class FileWeights(Section):
     """A user's file of a trunk's tensors from REIDPIPE_ARCHIVES, by the names of the system."""
 
     source: Literal["file"]
-    system: System = OURS
+    system: SystemName = OURS
     file: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
     """Without it another file of this name would rerun nothing."""
