@@ -15,9 +15,9 @@ with a_x and a_y 0.625 of the width and the height, then over the channels, CIA,
 Each ends with BN(y) + x, whose gamma and beta start at 0: both start as the identity.
 
 Where the paper could not be read this is its authors' code (blue-blue272/ImgReID-IAnet, e104e28)
-but for one thing. There F is the softmax of a product that is at most 1, so that no weight of a row
-is 1.5% above another whatever the features are: SIA is a plain average then. The default,
-`product`, is what the text asks for, the same part of the body nearby; not verified.
+but for one thing. There F is the softmax of a product that is at most 1, so that at 256x128 no
+weight of a row is 1.5% above another whatever the features are: SIA is a plain average then. The
+default, `product`, is what the text asks for, the same part of the body nearby; not verified.
 """
 
 from typing import Literal
@@ -48,7 +48,9 @@ class Spatial(nn.Module):
         """F [B, N, N]: row i weighs the positions j."""
         flat = x.flatten(2)
         appearance = (flat.mT @ flat * x.shape[1] ** -0.5).softmax(2)
-        product: Tensor = appearance * location(x.shape[2], x.shape[3]).to(x)
+        product: Tensor = appearance * location(x.shape[2], x.shape[3]).to(x.dtype).to(
+            x.device, non_blocking=True
+        )
         if self.relation == "softmax":
             return product.softmax(2)
         return product / product.sum(2, keepdim=True)

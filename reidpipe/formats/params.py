@@ -29,6 +29,7 @@ from reidpipe.runtime.settings import (
     NonNegativeInt,
     Section,
     Share,
+    follows,
     keywords,
     systems,
 )
@@ -76,19 +77,20 @@ class ProfileParams(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_resnet(cls, content: Any) -> Any:
-        """Systems on a ResNet have Ours', if not their own: weights of a role are one trunk."""
+    def _what_systems_share(cls, content: Any) -> Any:
+        """What is not said: a ResNet is Ours', and what goes on where another ended is that one."""
         own = content.get("systems") if isinstance(content, dict) else None
-        if not isinstance(own, dict) or not isinstance(own.get(OURS), dict):
+        if not isinstance(own, dict) or not all(isinstance(part, dict) for part in own.values()):
             return content
-        shared = {key: own[OURS][key] for key in ("backbone",) if key in own[OURS]}
-        filled = {
-            name: shared | section
-            for name in systems()
-            if "backbone" in keywords(f"systems/{name}.py", "Network").model_fields
-            and isinstance(section := own.get(name, {}), dict)
-        }
-        return {**content, "systems": own | filled}
+        backbone = {key: own[OURS][key] for key in own.get(OURS, {}) if key == "backbone"}
+        filled: dict[str, Any] = dict(own)
+        for name in sorted(systems(), key=lambda name: bool(follows(name))):
+            fields = keywords(f"systems/{name}.py", "Network").model_fields
+            shared = {**backbone, **filled.get(follows(name), {})}
+            known = {key: value for key, value in shared.items() if key in fields}
+            if known:
+                filled[name] = {**known, **own.get(name, {})}
+        return {**content, "systems": filled}
 
     @property
     def machine(self) -> Cluster:
@@ -102,8 +104,11 @@ class ProfileParams(Section):
 
     def options(self, system: str) -> Options:
         """Keyword arguments of the network of `system`."""
-        fields = keywords(f"systems/{system}.py", "Network").model_fields
-        return {name: self.systems[system][name] for name in fields}
+        kind = keywords(f"systems/{system}.py", "Network")
+        found = kind.model_validate(
+            {name: self.systems[system][name] for name in kind.model_fields}
+        )
+        return found.model_dump(mode="json")
 
     def network(self, attention: str, classifier: str, *, triplet: bool) -> Options:
         """Keyword arguments of Ours' network; options of what it lacks are left out."""

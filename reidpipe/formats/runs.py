@@ -15,7 +15,10 @@ RUNS_FILE = Path("runs.yaml")
 RANDOM = "random"
 """The first weights that are none."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.IGNORECASE | re.ASCII)
-EXPECTED = "{dataset: DATASET, start: data/weights/ROLE.safetensors}, and what is not Ours' own"
+EXPECTED = (
+    "{dataset: DATASET, start: data/weights/ROLE.safetensors or runs/RUN/model.safetensors}, "
+    "and what is not Ours' own"
+)
 
 
 class Run(Section):

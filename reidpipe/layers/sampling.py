@@ -41,10 +41,15 @@ def linear(place: Tensor, count: int, step: float = 1.0) -> Tensor:
     return (1 - (place[..., None] - pixels).abs()).relu()
 
 
+def moved(weights: Tensor, like: Tensor) -> Tensor:
+    """With the type and on the device of `like`; a GPU is not waited for."""
+    return weights.to(like.dtype).to(like.device, non_blocking=True)
+
+
 def resampled(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """[B, C, H, W] -> [B, C, h, w]; rows [h, H] or [B, h, H], columns [w, W] or [B, w, W]."""
     # Channels last: one product an image, and not one a channel.
     x = images.permute(0, 2, 3, 1)
-    x = (rows.to(x) @ x.flatten(2)).unflatten(2, x.shape[2:])  # type: ignore[no-untyped-call]
-    found: Tensor = columns.to(x).unsqueeze(-3) @ x
+    x = (moved(rows, x) @ x.flatten(2)).unflatten(2, x.shape[2:])  # type: ignore[no-untyped-call]
+    found: Tensor = moved(columns, x).unsqueeze(-3) @ x
     return found.permute(0, 3, 1, 2)

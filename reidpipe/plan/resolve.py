@@ -162,18 +162,22 @@ def _check_followed(name: str, run: Entry, start: Entry, before: str) -> None:
 
     def sizes(entry: Entry) -> dict[str, Any]:
         network = entry.get("network", {})
-        numbers = {key: value for key, value in network.items() if isinstance(value, int)}
+        numbers = {key: value for key, value in network.items() if type(value) is int}
         trunk = {"backbone": network.get("backbone")}
-        return {"dataset": entry.get("dataset"), **trunk, **numbers}
+        found = {"system": entry.get("system"), "dataset": entry.get("dataset"), **trunk, **numbers}
+        return {key: value for key, value in found.items() if value is not None}
 
-    own, found = sizes(run), sizes(start)
-    same = own == {key: found.get(key) for key in own}
-    if start.get("system") != before or "dataset" not in start or not same:
+    def shown(values: Entry) -> str:
+        return ", ".join(f"{key}: {value}" for key, value in values.items())
+
+    found = sizes(start)
+    expected = {**sizes(run), "system": before}
+    if expected != {key: found.get(key) for key in expected}:
         raise UserError(
             f"the run {name!r} goes on where a run of {before} has ended",
             where=f"{RUNS_FILE}: runs.{name}.start: {run['start']}",
-            expected=f"the model of a run of {before} with {own}",
-            found=f"{start.get('system', 'weights')} with {found}",
+            expected=f"the model of a run with {shown(expected)}",
+            found=shown(found),
             fix=f"{RUNS_FILE}, and {PARAMS_FILE}: systems of the profile",
         )
 

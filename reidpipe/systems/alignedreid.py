@@ -7,14 +7,14 @@ each anchor by the *global* distance
 
     L = mean [m + D_g(a, p) - D_g(a, n)]+  +  mean [m + D_l(a, p) - D_l(a, n)]+,  m = 0.3
 
-The local branch is for training alone: searched is with the global feature. With `mutual` two
+The local branch is for training alone: the search uses the global feature. With `mutual` two
 networks learn together, and each is drawn to the distances M of the other, which is held fixed:
 
     L_A += mean over pairs (M_A - M_B)^2
 
 Where the paper is silent this is a reproduction (huanghoujing/AlignedReID-Re-Production-Pytorch,
 2e2d454): no identity loss, which the paper has and which lowered its result; 128 local channels;
-P x K = 32 x 4; a rate that falls by a thousandth over the second half.
+P x K = 32 x 4; a rate that falls to a thousandth over the second half.
 
 Deviations. The published number is of a network trained on several data sets together, which the
 terms of two of them forbid; 300 passes over the identities are 70 epochs of Market-1501, by images.
@@ -35,7 +35,6 @@ from reidpipe.runtime.settings import (
     Backbone,
     BatchSize,
     Keywords,
-    Milestones,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -95,11 +94,10 @@ class Network(System):
 
     def losses(self, out: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """The two hinges, of two networks their sums; and how far apart their distances are."""
-        kind = torch.promote_types(out["local"].dtype, torch.float32)
         with in_full(labels.device):
-            terms = self._hinges(out["global"], out["local"].to(kind), labels)
+            terms = self._hinges(out["global"], out["local"], labels)
             if self.peer:
-                others = self._hinges(out["peer_global"], out["peer_local"].to(kind), labels)
+                others = self._hinges(out["peer_global"], out["peer_local"], labels)
                 terms = {name: terms[name] + others[name] for name in terms}
                 terms["mutual"] = mutual(out["global"], out["peer_global"])
         return terms
@@ -137,7 +135,8 @@ def features(trunk: nn.Module, reduced: nn.Module, images: Tensor) -> tuple[Tens
     """Global [B, D] and local [B, H, R]."""
     feature_map: Tensor = trunk(images)
     kind = torch.promote_types(feature_map.dtype, torch.float32)
-    rows = reduced(feature_map.mean(3, keepdim=True, dtype=kind))
+    with in_full(images.device):  # distances of bfloat16 would be far from those of the images
+        rows = reduced(feature_map.mean(3, keepdim=True, dtype=kind))
     return feature_map.mean((2, 3), dtype=kind), rows[..., 0].mT
 
 
@@ -171,7 +170,7 @@ def recipe(
     epochs: PositiveInt = 70,
     lr: PositiveFloat = 2e-4,
     weight_decay: NonNegativeFloat = 5e-4,
-    milestones: Milestones = (35,),
+    falling_from: PositiveInt = 35,
 ) -> Recipe:
     """Adam on P x K batches, at one rate and then at one that falls to a thousandth.
 
@@ -183,7 +182,7 @@ def recipe(
         epochs: of the only phase.
         lr: learning rate.
         weight_decay: added to the gradients, as Adam has it.
-        milestones: the epoch from which on the rate falls.
+        falling_from: the epoch from which on the rate falls, to a thousandth at the end.
     """
     phase = Phase(
         epochs=epochs,
@@ -191,7 +190,7 @@ def recipe(
         lr=lr,
         weight_decay=weight_decay,
         decay="exponential",
-        milestones=milestones,
+        milestones=(falling_from,),
         gamma=1e-3,
     )
     batches = Identities(identities=identities, images=images)

@@ -9,13 +9,13 @@ learned sum of these is the descriptor. There are no identities to classify:
 
 with the Euclidean distance D and p, n as in `losses/triplet.py`. Where the paper is silent this is
 its authors' code (mileyan/DARENet, ce037bc): 1024 hidden and 128 final values, P = 18, random
-erasing up to a fifth of the image, a rate that falls by a thousandth over the second half, during
+erasing up to a fifth of the image, a rate that falls to a thousandth over the second half, during
 which Adam's first beta is 0.5.
 
 Deviations. ResNet-50, where the row of the tables is of DenseNet-201 (from memory); 60,000
 iterations are 334 epochs of Market-1501; images are padded and cropped, where the authors enlarge
 and crop; the erased box has the mean colour, not noise; biases start at 0; the second half begins
-with fresh moments; searched is with one view, not with the mean of ten crops.
+with fresh moments; the search uses one view, not the mean of ten crops.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ from reidpipe.formats.settings.training import Identities, Phase, Recipe
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.resnet import width
 from reidpipe.losses.triplet import batch_hard, in_order
+from reidpipe.runtime.machine import in_full
 from reidpipe.runtime.settings import (
     Backbone,
     BatchSize,
@@ -68,9 +69,10 @@ class Network(System):
             found.mean((2, 3), dtype=torch.promote_types(found.dtype, torch.float32))
             for found in self.backbone.maps(images)
         ]
-        phis = [part(vector) for part, vector in zip(self.heads, pooled, strict=True)]
-        stages = torch.stack(phis, dim=1)
-        return {"stages": stages, "fused": self.fusion(stages)[:, 0]}
+        with in_full(images.device):  # distances of bfloat16 would be far from those of the images
+            phis = [part(vector) for part, vector in zip(self.heads, pooled, strict=True)]
+            stages = torch.stack(phis, dim=1)
+            return {"stages": stages, "fused": self.fusion(stages)[:, 0]}
 
     def losses(self, out: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """A triplet loss each."""

@@ -6,7 +6,7 @@ the identities and from what the fusion answers:
 
     L = CE(fusion) + sum_s [CE(s) + lambda H(fusion -> s)]
 
-with H of `losses/consensus.py`. Searched is with both features.
+with H of `losses/consensus.py`. The search uses both features.
 
 Not verified, but from memory: all of it but the idea. The paper has two Inception-V3 at 299 and 225
 pixels, Adam at 2e-4 with a first beta of 0.5 and batches of 8; here stand two ResNet-50 at 256x128
@@ -25,7 +25,7 @@ from torch.nn import functional as F  # noqa: N812
 from reidpipe.formats.settings.training import Phase, Recipe, Shuffled
 from reidpipe.layers.heads import Linear
 from reidpipe.layers.resnet import Backbone as ResNet
-from reidpipe.layers.sampling import resampled, shrunk
+from reidpipe.layers.sampling import moved, resampled, shrunk
 from reidpipe.losses.consensus import consensus
 from reidpipe.runtime.machine import in_full
 from reidpipe.runtime.settings import (
@@ -73,8 +73,8 @@ class Network(System):
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Of the images and of the smaller ones, [B, D] each."""
-        sizes = [(count, round(count * self.ratio)) for count in images.shape[2:]]
-        rows, columns = (shrunk(count, out).to(images.device) for count, out in sizes)
+        sizes = [(count, max(1, round(count * self.ratio))) for count in images.shape[2:]]
+        rows, columns = (moved(shrunk(count, out), images) for count, out in sizes)
         with in_full(images.device):
             small = resampled(images, rows, columns)
         return _mean(self.backbone(images)), _mean(self.smaller(small))

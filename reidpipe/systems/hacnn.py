@@ -7,16 +7,19 @@ each block's map a hard attention reads four regions, which a local branch sees 
     soft    y = x * sigmoid(f(s * c)),  s [1, H, W] of the channels' mean, c [C, 1, 1] of the map's
     hard    t = tanh(W mean(x) + b): region r is as wide as the map, a quarter as high, around t_r
 
-Both branches end in a vector with a classifier of its own; the losses are summed. Searched is with
-both, each with a norm of 1.
+Both branches end in a vector with a classifier of its own; the losses are summed. The search uses
+both vectors, each with a norm of 1.
 
 No method is published under the name HAC, which the tables of Li & Wang have. That it means this
 one is a judgement: its numbers are near to those of the re-implementation in torchreid of spring
-2018, from which the layers are (KaiyangZhou/deep-person-reid, f8cd150 and 3b1a5a9), and equal to
-none that was found. The recipe is the one that torchreid's author names for 91% on Market-1501.
+2018, from which the layers are (KaiyangZhou/deep-person-reid, f8cd150 and 3b1a5a9), and no
+publication that was found has these digits. The recipe is the one that torchreid's author names for
+91% on Market-1501.
 
 Deviations. Regions are sampled as torch does it today (pixels are areas); the spatial attention is
-enlarged to the size of its map, which for even sizes is a factor of 2, as there.
+enlarged to the size of its map, which for even sizes is a factor of 2, as there; images are always
+padded by 10 pixels and cropped, where that code enlarges every second one by an eighth; initial
+weights are those of `layers/initial.py`.
 """
 
 from collections.abc import Mapping
@@ -30,7 +33,8 @@ from torch.nn import functional as F  # noqa: N812
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Phase, Recipe, Shuffled
 from reidpipe.layers.heads import Linear
-from reidpipe.layers.sampling import cut_out, resampled, stretched
+from reidpipe.layers.sampling import cut_out, moved, resampled, stretched
+from reidpipe.runtime.machine import in_full
 from reidpipe.runtime.settings import (
     BatchSize,
     Fraction,
@@ -86,14 +90,19 @@ class Network(System):
         whole = self.whole(_mean(attended[-1]))
         centres = [look(found) for look, found in zip(self.hard, plain, strict=True)]
         seen = (stem, *attended[:2])
+        sizes = [
+            tuple(-(-count // 2**level) for count in self.local_size) for level in range(len(seen))
+        ]
+        smaller = [
+            [moved(stretched(*counts), found) for counts in zip(found.shape[2:], size, strict=True)]
+            for found, size in zip(seen, sizes, strict=True)
+        ]
         regions = []
         for region in range(len(CENTRES)):
-            height, width = self.local_size
             below: Tensor | None = None
-            for found, centre, block in zip(seen, centres, self.local, strict=True):
-                part = _region(found, centre[:, region], (height, width))
+            for found, centre, to, block in zip(seen, centres, smaller, self.local, strict=True):
+                part = _region(found, centre[:, region], *to)
                 below = block(part if below is None else part + below)
-                height, width = below.shape[2:]
             regions.append(_mean(below))  # type: ignore[arg-type]
         return [whole, self.parts(torch.cat(regions, dim=1))]
 
@@ -131,11 +140,11 @@ class Trunk(nn.Module):
         super().__init__()
         self.name = f"hacnn_x{multiplier:g}"
         self.widths = tuple(int(width * multiplier) for width in WIDTHS)
-        if self.widths[1] < REDUCTION:
+        if self.widths[1] < REDUCTION or any(width % 4 for width in self.widths):
             raise UserError(
-                "the network is too narrow for its attention",
+                "the network cannot be as narrow as that",
                 where="params.yaml: systems.hacnn.multiplier",
-                expected=f"at least {REDUCTION / WIDTHS[1]:g}",
+                expected=f"{REDUCTION / WIDTHS[1]:g} or another multiple of it",
                 found=multiplier,
             )
         self.stem = convolution(3, self.widths[0], 3, stride=2)
@@ -208,7 +217,7 @@ class Soft(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         small = self.spatial(x.mean(1, keepdim=True))
-        rows, columns = (stretched(small.shape[k], x.shape[k]).to(x.device) for k in (2, 3))
+        rows, columns = (moved(stretched(small.shape[k], x.shape[k]), x) for k in (2, 3))
         spatial = self.enlarged(resampled(small, rows, columns))
         channel = self.channel(x.mean((2, 3), keepdim=True))
         out: Tensor = self.both(spatial * channel).sigmoid()
@@ -229,19 +238,19 @@ class Hard(nn.Linear):
             self.bias.view(-1, 2)[:, 1] = torch.tensor(CENTRES)
 
     def forward(self, x: Tensor) -> Tensor:
-        centres: Tensor = super().forward(_mean(x)).tanh()
-        return centres.view(len(x), -1, 2)
+        with in_full(x.device):
+            centres: Tensor = super().forward(_mean(x)).tanh()
+        return centres.unflatten(1, (-1, 2))  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _region(feature_map: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
-    """What is around `centre` [B, 2], as large as the map, then of `size`: [B, C, h, w]."""
+def _region(feature_map: Tensor, centre: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """What is around `centre` [B, 2], as large as the map, then resized by [h, H] and [w, W]."""
     height, width = feature_map.shape[2:]
-    centre = centre.to(torch.promote_types(centre.dtype, torch.float32))
-    rows = cut_out(height, height, 1 / len(CENTRES), centre[:, 1])
-    columns = cut_out(width, width, 1.0, centre[:, 0])
-    smaller = (stretched(height, size[0]).to(rows), stretched(width, size[1]).to(columns))
-    rows, columns = smaller[0] @ rows, smaller[1] @ columns
-    return resampled(feature_map, rows, columns)
+    kind = torch.promote_types(centre.dtype, torch.float32)
+    with in_full(feature_map.device):
+        own = cut_out(height, height, 1 / len(CENTRES), centre[:, 1].to(kind))
+        wide = cut_out(width, width, 1.0, centre[:, 0].to(kind))
+        return resampled(feature_map, rows.to(kind) @ own, columns.to(kind) @ wide)
 
 
 def _mean(feature_map: Tensor) -> Tensor:
@@ -277,7 +286,7 @@ def recipe(
     Args:
         image_size: height, width in pixels.
         batch_size: images of a batch.
-        augment: what is done to an image; flips and random places, which are 1.125 of its height.
+        augment: what is done to an image: flips and random places.
         epochs: of the only phase.
         lr: learning rate.
         weight_decay: of all weights.

@@ -28,6 +28,7 @@ from reidpipe.layers.heads import Cosine
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.stripes import stripes
 from reidpipe.losses.circle import circle_logits
+from reidpipe.runtime.machine import in_full
 from reidpipe.runtime.settings import (
     Backbone,
     BatchSize,
@@ -90,10 +91,11 @@ class Network(System):
     def embed(self, images: Tensor) -> Tensor:
         """The three whole ones, the halves and the thirds from the top, reduced: [B, 8 R]."""
         vectors = self.pooled(images)
-        reduced = [
-            part(v[..., None, None]) for part, v in zip(self.reductions, vectors, strict=True)
-        ]
-        return torch.cat(reduced, dim=1).flatten(1)
+        with in_full(images.device):
+            reduced = [
+                part(v[..., None, None]) for part, v in zip(self.reductions, vectors, strict=True)
+            ]
+            return torch.cat(reduced, dim=1).flatten(1)
 
     def pooled(self, images: Tensor) -> list[Tensor]:
         """The eight vectors [B, D]."""

@@ -6,8 +6,8 @@ row's. With u(T) the means of T over groups of 8 channels, each less its mean ov
 
     m = softmax over parts of (W u(T) + b),    g_i = mean over pixels of p m_i T
 
-In the induced training W and b alone learn, so that the masks find what the classifiers of PCB's
-stripes know; then everything learns. The rest is PCB's.
+In the induced training W and b alone learn, and PCB's own dropout is off, so that the masks find
+what the classifiers of its stripes know; then everything learns. The rest is PCB's.
 
 Where the paper is silent this is its authors' code (syfafterzy/PCB_RPP_for_reID, e29cf54), of which
 the groups, the subtraction and a dropout of 0.5 before them are; the paper's part classifier is one
@@ -95,7 +95,7 @@ class Grouped(nn.Module):
     """Means of groups of channels, less those over the map: [B, C, H, W] -> [B, C / 8, H, W]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        means = x.reshape(len(x), -1, GROUP, *x.shape[2:]).mean(2)
+        means: Tensor = x.unflatten(1, (-1, GROUP)).mean(2)  # type: ignore[no-untyped-call]
         return means - means.mean((2, 3), keepdim=True)
 
 

@@ -83,6 +83,32 @@ def test_of_equal_pixels_the_location_alone_weighs() -> None:
     torch.testing.assert_close(found[0], location(4, 2))
 
 
+def norm(y: list[list[float]], x: Tensor) -> Tensor:
+    """BN(y) + x in evaluation mode with its first statistics, of an image [C, N]."""
+    found = torch.tensor(y, dtype=torch.float64) / math.sqrt(1 + 1e-5)
+    return found.view(x.shape) + x
+
+
+@pytest.mark.parametrize("kind", ["spatial", "channel"])
+def test_a_block_adds_what_its_rows_weigh(kind: str) -> None:
+    """Place by place and channel by channel; A is no more symmetric than F."""
+    block = Spatial(6, "product") if kind == "spatial" else Channel(6)
+    torch.nn.init.ones_(block.bn.weight)
+    block.double().eval()
+    x = picture()
+    rows = block.affinity(x)
+    assert not torch.allclose(rows, rows.mT)
+    for image in range(2):
+        flat, own = x[image].flatten(1).tolist(), rows[image].tolist()
+        if kind == "spatial":
+            y = [[sum(own[i][j] * line[j] for j in range(8)) for i in range(8)] for line in flat]
+        else:
+            y = [
+                [sum(own[c][d] * flat[d][i] for d in range(6)) for i in range(8)] for c in range(6)
+            ]
+        torch.testing.assert_close(block(x)[image], norm(y, x[image]))
+
+
 def test_both_forms_pass_their_gradient() -> None:
     for relation in ("product", "softmax"):
         block = Attention(6, relation=relation).double()

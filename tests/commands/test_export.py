@@ -13,9 +13,10 @@ from reidpipe.commands import export as exporting
 from reidpipe.commands.export import Agreement, agreement
 from reidpipe.errors import UserError
 from reidpipe.extraction.embeddings import extract
-from reidpipe.formats import features
+from reidpipe.formats import features, weights
 from reidpipe.formats.params import load
-from reidpipe.runtime.settings import attentions
+from reidpipe.runtime.settings import attentions, systems
+from tests.systems.small import network, recipe
 from tests.trained import photograph, trained
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +179,18 @@ def test_a_target_is_checked_before_the_work(target: str) -> None:
     result = CliRunner().invoke(app, ["export", RUN, target])
     assert isinstance(result.exception, OSError)
     assert result.exception.filename
+
+
+@pytest.mark.usefixtures("extra")
+@pytest.mark.slow
+@pytest.mark.parametrize("system", sorted(set(systems()) - {"ours"}))
+def test_every_system_can_be_exported(system: str) -> None:
+    """Nine images: a batch size that was written into the model would show."""
+    model = network(system)
+    about = {**model.about(), "image_size": recipe(system).image_size, "run": RUN}
+    weights.save(MODEL, model.state_dict(), about)
+    extracted()
+    assert exported().fine()
 
 
 @pytest.mark.usefixtures("extra")

@@ -26,6 +26,7 @@ OURS = {
 SETS = ("market1501", "dukemtmc", "msmt17")
 ECA = {"train@market1501-eca", "extract@market1501-eca", "report"}
 PCB = {f"{stage}@{name}-pcb" for stage in ("train", "extract") for name in SETS} | {"report"}
+RPP = {f"{stage}@{name}-rpp" for stage in ("train", "extract") for name in SETS[:2]}
 OSNET = {name.replace("pcb", "osnet") for name in PCB} | {"weights@osnet"}
 """What an edit of a file concerns."""
 
@@ -127,7 +128,7 @@ def test_a_value_of_evaluation_retrains_nothing(copy: Path) -> None:
     [
         ("attention/eca.py", "k // 2", "(k - 1) // 2", ECA),
         ("reporting/report.py", "for table in tables:", "for table in [*tables]:", {"report"}),
-        ("systems/pcb.py", "torch.stack(by_part)", "torch.cat(by_part)", PCB),
+        ("systems/pcb.py", "torch.stack(by_part)", "torch.cat(by_part)", PCB | RPP),
         ("systems/osnet.py", "STREAMS = 4", "STREAMS = 3", OSNET),
     ],
 )
@@ -232,6 +233,19 @@ def test_a_wrong_recipe_is_named(copy: Path, own: str, words: str) -> None:
         ("system: svdnet, options: {dropout: 1.0}", "less than 1"),
         ("start: data/weights/osnet.safetensors, system: pcb", "weights of another network"),
         ("start: data/weights/osnet.safetensors", "those of osnet x0.25"),
+        ("start: runs/market1501-osnet/model.safetensors, system: pcb", "of another network"),
+        ("start: runs/market1501-pbc/model.safetensors", "did you mean"),
+        ("start: runs/mine/model.safetensors", "mine <- mine"),
+        ("system: rpp", "goes on where a run of pcb has ended"),
+        (
+            "start: runs/market1501-ours/model.safetensors, system: rpp",
+            "found:    system: ours, dataset: market1501",
+        ),
+        ("start: runs/dukemtmc-pcb/model.safetensors, system: rpp", "dataset: dukemtmc"),
+        (
+            "start: runs/market1501-pcb/model.safetensors, system: rpp, options: {parts: 3}",
+            "parts: 3",
+        ),
     ],
 )
 def test_a_run_of_a_system_that_cannot_be_is_named(copy: Path, own: str, words: str) -> None:
@@ -253,10 +267,12 @@ def test_a_role_that_the_profile_lacks_is_named(copy: Path) -> None:
 
 def test_other_options_of_a_system_concern_its_runs(copy: Path) -> None:
     before = plan(copy)
-    put(copy / "params.yaml", "reduced: 64", "reduced: 32")
-    found = stale(before, plan(copy))
-    assert found == {name for name in PCB if not name.startswith("extract")}
-    put(copy / "params.yaml", "reduced: 32", "reduced: 64")
+    put(copy / "params.yaml", "    pcb:\n      reduced: 64", "    pcb:\n      reduced: 32")
+    made = plan(copy)
+    # What goes on where PCB has ended is of its size.
+    assert stale(before, made) == {name for name in PCB | RPP if not name.startswith("extract")}
+    assert made["train"]["market1501-rpp"]["network"]["reduced"] == 32
+    put(copy / "params.yaml", "    pcb:\n      reduced: 32", "    pcb:\n      reduced: 64")
     path = copy / "params.yaml"
     path.write_text(path.read_text().replace("      epochs: 72\n", "      epochs: 73\n"))
     assert stale(before, plan(copy)) == {*(f"train@{name}-pcb" for name in SETS), "report"}
@@ -267,9 +283,21 @@ def test_another_backbone_of_ours_is_that_of_all_on_a_resnet(copy: Path) -> None
     runs = plan(copy)["train"]
     assert runs["market1501-pcb"]["network"]["backbone"] == "resnet18"
     assert runs["market1501-svdnet"]["network"]["backbone"] == "resnet18"
-    put(copy / "params.yaml", "reduced: 64", "reduced: 64\n      backbone: resnet34")
+    put(copy / "params.yaml", "    pcb:\n", "    pcb:\n      backbone: resnet34\n")
     with pytest.raises(UserError, match="weights of another network"):
         plan(copy)
+
+
+def test_a_model_as_a_start_is_as_pretrained_as_what_it_came_from(copy: Path) -> None:
+    line = "runs:\n  {}: {{dataset: dukemtmc, start: runs/market1501-{}/model.safetensors}}\n"
+    lines = "".join(
+        line.format(name, start).removeprefix("runs:\n")
+        for name, start in (("a", "ours"), ("b", "ours-pretrained"))
+    )
+    put(copy / "runs.yaml", "runs:\n", f"runs:\n{lines}")
+    runs = plan(copy)["report"]["runs"]
+    assert (runs["a"]["pretrained"], runs["b"]["pretrained"]) == (False, True)
+    assert runs["market1501-rpp"]["pretrained"]
 
 
 def test_an_archive_without_a_checksum_is_looked_at(

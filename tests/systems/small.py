@@ -43,7 +43,7 @@ SIZES = {
     ),
     "dare": Small({**R10, "hidden": 32, "embedding": 16}, {**PK, "epochs": 1, "falling_epochs": 2}),
     "dpfl": Small(R10, {"image_size": (64, 32), "batch_size": 8, "epochs": 2}),
-    "alignedreid": Small({**R10, "local": 16, "last_stride": 1}, {**PK, "milestones": (1,)}),
+    "alignedreid": Small({**R10, "local": 16, "last_stride": 1}, {**PK, "falling_from": 1}),
     "hacnn": Small(
         {"multiplier": 0.25, "local": (8, 16)},
         {"image_size": (64, 32), "batch_size": 8, "epochs": 2, "milestones": (1,)},

@@ -73,6 +73,15 @@ def test_a_second_network_learns_beside_and_is_not_searched_with() -> None:
     out = model(images("alignedreid"))
     terms = model.losses(out, labels())
     assert terms.keys() == {"global", "local", "mutual"}
+    assert not torch.allclose(out["local"], out["peer_local"])
+    each = [
+        alone.losses({"global": out[f"{peer}global"], "local": out[f"{peer}local"]}, labels())
+        for peer in ("", "peer_")
+    ]
+    for name in ("global", "local"):
+        torch.testing.assert_close(terms[name], each[0][name] + each[1][name])
+    torch.testing.assert_close(terms["mutual"], mutual(out["global"], out["peer_global"]))
+    assert terms["mutual"] > 0
     torch.autograd.backward(torch.stack(list(terms.values())).sum())
     assert all(weight.grad is not None for weight in model.parameters())
     kept = {name: t for name, t in model.state_dict().items() if not name.startswith("peer.")}

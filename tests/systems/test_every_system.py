@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 from importlib import import_module
 from typing import get_type_hints
 
@@ -18,6 +19,7 @@ from reidpipe.reporting.science.costs import cost
 from reidpipe.runtime.machine import on_device
 from reidpipe.runtime.settings import keywords, metric, systems
 from reidpipe.systems import System
+from reidpipe.training import loop
 from reidpipe.training.phases import ready
 from tests.systems.small import CLASSES, SIZES, images, labels, network, recipe
 
@@ -116,6 +118,20 @@ def test_what_is_right_is_said_of_each_image(system: str) -> None:
     place = labels().float()[:, None].expand(len(pictures), 4)
     assert model.right(dict.fromkeys(out, place), labels()).all()
     assert not model.right(dict.fromkeys(out, place), torch.arange(len(pictures)) // 2).any()
+
+
+@EVERY
+def test_a_step_in_bfloat16_is_near_the_one_in_full(system: str) -> None:
+    """What the paper profile trains with: distances and cosines are of float32 there too."""
+    found = []
+    for precision in ("fp32", "bf16"):
+        model = network(system).train()
+        draw_from(model, 0)
+        value, values = loop.step(model, model, images(system), labels(), precision)
+        torch.autograd.backward(value)
+        assert all(math.isfinite(number) for number in values.values())
+        found.append({name: number for name, number in values.items() if name != "accuracy"})
+    assert found[1] == pytest.approx(found[0], rel=0.1, abs=0.2)
 
 
 @EVERY

@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from reidpipe.errors import UserError
 from reidpipe.layers.initial import initialise
-from reidpipe.systems.hacnn import Hard, Network, _region
+from reidpipe.layers.sampling import stretched
+from reidpipe.systems.hacnn import Hard, Network, Soft, _region
 from reidpipe.systems.hacnn import recipe as of_paper
 from tests.systems.small import images, labels, network
 
@@ -72,15 +73,59 @@ def test_regions_start_as_four_bands() -> None:
     torch.testing.assert_close(found, torch.tensor([expected, expected]))
 
 
+def looked_at(x: torch.Tensor, centre: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """By torch's own sampling, which has no deterministic gradient on a GPU."""
+    theta = torch.zeros(len(x), 2, 3, dtype=x.dtype)
+    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = 1.0, 0.25, centre
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    whole = F.grid_sample(x, grid, align_corners=False)
+    return F.interpolate(whole, size, mode="bilinear", align_corners=True)
+
+
 def test_a_region_is_sampled_and_then_resized() -> None:
     x = torch.randn(2, 3, 20, 8, dtype=torch.float64)
     centre = torch.tensor([[0.2, -0.6], [0.0, 0.3]], dtype=torch.float64)
-    theta = torch.zeros(2, 2, 3, dtype=torch.float64)
-    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = 1.0, 0.25, centre
-    grid = F.affine_grid(theta, [2, 3, 20, 8], align_corners=False)
-    whole = F.grid_sample(x, grid, align_corners=False)
-    expected = F.interpolate(whole, (12, 14), mode="bilinear", align_corners=True)
-    torch.testing.assert_close(_region(x, centre, (12, 14)), expected)
+    found = _region(x, centre, stretched(20, 12), stretched(8, 14))
+    torch.testing.assert_close(found, looked_at(x, centre, (12, 14)))
+
+
+def centres(x: torch.Tensor, hard: nn.Module) -> torch.Tensor:
+    """t_x and t_y of all regions in turn."""
+    assert isinstance(hard, Hard)
+    return (x.mean((2, 3)) @ hard.weight.T + hard.bias).tanh()
+
+
+def test_the_local_branch_level_by_level() -> None:
+    model = hacnn(local=(10, 14)).double().eval()
+    for hard in model.hard:
+        nn.init.normal_(hard.weight, std=0.3, generator=torch.Generator().manual_seed(3))  # type: ignore[arg-type]
+    with torch.no_grad():
+        x = images("hacnn").double()
+        stem, plain, attended = model.backbone.maps(x)
+        regions = []
+        for region in range(4):
+            at = [
+                centres(found, hard)[:, 2 * region : 2 * region + 2]
+                for found, hard in zip(plain, model.hard, strict=True)
+            ]
+            first = model.local[0](looked_at(stem, at[0], (10, 14)))
+            second = model.local[1](looked_at(attended[0], at[1], (5, 7)) + first)
+            third = model.local[2](looked_at(attended[1], at[2], (3, 4)) + second)
+            regions.append(third.mean((2, 3)))
+        expected = model.parts(torch.cat(regions, dim=1))
+        torch.testing.assert_close(model.vectors(x)[1], expected)
+        torch.testing.assert_close(model.vectors(x)[0], model.whole(attended[2].mean((2, 3))))
+
+
+def test_the_soft_attention_is_a_product_of_its_parts() -> None:
+    soft = hacnn().backbone.soft[1].double().eval()
+    assert isinstance(soft, Soft)
+    x = torch.randn(2, 64, 6, 4, dtype=torch.float64)
+    with torch.no_grad():
+        small = soft.spatial(x.mean(1, keepdim=True))
+        spatial = soft.enlarged(F.interpolate(small, (6, 4), mode="bilinear", align_corners=True))
+        channel = soft.channel(x.mean((2, 3), keepdim=True))
+        torch.testing.assert_close(soft(x), soft.both(spatial * channel).sigmoid())
 
 
 def test_masks_are_above_a_half() -> None:
@@ -121,9 +166,10 @@ def test_both_branches_are_searched_with_and_classified() -> None:
     torch.testing.assert_close(out["scores"], out["global"] + out["local"])
 
 
-def test_a_network_that_is_too_narrow_is_refused() -> None:
-    with pytest.raises(UserError, match="too narrow"):
-        Network(3, multiplier=0.1)
+@pytest.mark.parametrize("multiplier", [0.1, 0.2, 0.3])
+def test_a_network_that_cannot_be_cut_into_streams_is_refused(multiplier: float) -> None:
+    with pytest.raises(UserError, match="as narrow as that"):
+        Network(3, multiplier=multiplier)
 
 
 def test_the_recipe() -> None:

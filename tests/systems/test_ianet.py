@@ -42,8 +42,12 @@ def test_the_triplet_loss_is_a_hinge_on_cosines() -> None:
 
 def test_loss_and_search_see_the_feature_behind_the_norm() -> None:
     model = network("ianet").eval()
+    assert isinstance(model, Network)
     with torch.no_grad():
+        model.neck.bias.fill_(0.25)
         out = model(images("ianet"))
+        mean = model.backbone(images("ianet")).mean((2, 3))
+        torch.testing.assert_close(out["feature"], mean / (1 + 1e-5) ** 0.5 + 0.25)
         assert torch.equal(out["feature"], model.embed(images("ianet")))
     terms = model.losses(out, labels())
     torch.testing.assert_close(terms["triplet"], cosine_triplet(out["feature"], labels(), 0.3))

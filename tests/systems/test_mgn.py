@@ -44,6 +44,16 @@ def test_they_are_maxima_of_the_whole_the_halves_and_the_thirds() -> None:
     torch.testing.assert_close(vectors[4], second[:, :, 3:].amax((2, 3)))
     torch.testing.assert_close(vectors[6], third[:, :, 2:4].amax((2, 3)))
     torch.testing.assert_close(torch.maximum(vectors[3], vectors[4]), vectors[1])
+    torch.testing.assert_close(vectors[5], third[:, :, :2].amax((2, 3)))
+    torch.testing.assert_close(vectors[7], third[:, :, 4:].amax((2, 3)))
+    trunk = model.backbone
+    with torch.no_grad():
+        torch.testing.assert_close(vectors[0], trunk(images("mgn")).amax((2, 3)))
+        reduced = [
+            part(v[..., None, None]) for part, v in zip(model.reductions, vectors, strict=True)
+        ]
+        expected = torch.cat([part[..., 0, 0] for part in reduced], dim=1)
+        torch.testing.assert_close(model.embed(images("mgn")), expected)
 
 
 def test_stripes_may_be_maxima() -> None:

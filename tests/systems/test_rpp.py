@@ -45,6 +45,19 @@ def test_equal_masks_are_the_average_of_the_map() -> None:
     )
 
 
+@pytest.mark.parametrize("descriptor", ["g", "h"])
+def test_permuted_masks_permute_the_parts_of_the_descriptor(descriptor: str) -> None:
+    model, order = rpp(descriptor=descriptor).eval(), [0, 4, 2, 3, 1, 5]
+    with torch.no_grad():
+        before = model.embed(images("rpp")).reshape(8, 6, -1)
+        model.masks.register_forward_hook(lambda _m, _i, out: out[:, order])
+        after = model.embed(images("rpp")).reshape(8, 6, -1)
+    torch.testing.assert_close(after, before[:, order])
+    if descriptor == "g":
+        torch.testing.assert_close(before.norm(dim=2), torch.ones(8, 6))
+    assert model.width == before[0].numel()
+
+
 def test_masks_do_not_see_what_a_channel_has_everywhere() -> None:
     x = torch.randn(2, 16, 6, 2, dtype=torch.float64)
     shift = torch.randn(1, 16, 1, 1, dtype=torch.float64)

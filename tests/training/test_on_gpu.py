@@ -19,6 +19,8 @@ from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.runtime.settings import Cluster, Loading, Precision
 from reidpipe.training.run import train
+from tests.systems.small import SIZES
+from tests.systems.small import recipe as small
 from tests.training.dying import KilledError, die_in_step, save_every_step
 from tests.training.process import OURS, changed
 
@@ -47,6 +49,7 @@ def go(
     workers: int = 0,
     precision: Precision = "bf16",
     device: str = "cuda",
+    system: str = "ours",
 ) -> str:
     archive, manifest = tiny_set
     model, history = folder / "model.safetensors", folder / "history.csv"
@@ -58,7 +61,7 @@ def go(
     }
     loading = Loading(workers=workers)
     files |= {"machine": Cluster(device=device, threads=1, precision=precision)}
-    train("tiny", "ours", network, recipe, 0, **files, start=None, code="tests", loading=loading)
+    train("tiny", system, network, recipe, 0, **files, start=None, code="tests", loading=loading)
     return digest(model) + digest(history)
 
 
@@ -71,6 +74,17 @@ def test_every_attention_trains_to_equal_bytes(
     network = {**OURS, "attention": attention, "backbone": backbone}
     first = go(tiny_set, larger, tmp_path / "a", network)
     assert go(tiny_set, larger, tmp_path / "b", network) == first
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("system", sorted(set(SIZES) - {"ours"}))
+def test_every_system_trains_to_equal_bytes(
+    tiny_set: Set, tmp_path: Path, system: str, precision: Precision
+) -> None:
+    how: dict[str, Any] = {"system": system, "precision": precision}
+    network = SIZES[system].network
+    first = go(tiny_set, small(system), tmp_path / "a", network, **how)
+    assert go(tiny_set, small(system), tmp_path / "b", network, **how) == first
 
 
 @pytest.mark.parametrize("classifier", ["linear", "unified"])

@@ -1,6 +1,7 @@
 """Phases: what learns in each, with what optimiser, and a death at any of their edges."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from reidpipe.files import digest
 from reidpipe.formats.settings.training import Group, Phase, Recipe
+from reidpipe.systems.svdnet import orthogonality
 from reidpipe.training import position
 from reidpipe.training.phases import ready, set_rate
 from reidpipe.training.run import train
@@ -174,6 +176,43 @@ def test_stopped_between_the_last_step_of_a_phase_and_the_next(
         with pytest.raises(KilledError):
             go(tiny_set, "svdnet", how, tmp_path / "b")
     assert go(tiny_set, "svdnet", how, tmp_path / "b") == undisturbed
+
+
+def test_what_a_phase_fixes_keeps_its_bytes_and_all_else_moves(
+    tiny_set: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a real training: the Eigenlayer in a restraint, the first stages in a relaxation."""
+    seen: list[tuple[str, dict[str, torch.Tensor]]] = []
+    end, how = position.Position.end_epoch, recipe("svdnet")
+    names = [own.name for own in how.phases for _ in range(own.epochs)]
+    models: list[nn.Module] = []
+
+    def kept(model: nn.Module, *arguments: Any) -> Any:
+        models[:] = [model]
+        return ready(model, *arguments)
+
+    def noted(self: position.Position, *arguments: Any) -> None:
+        state = {name: value.clone() for name, value in models[0].state_dict().items()}
+        seen.append((names[self.epoch], state))
+        end(self, *arguments)
+
+    monkeypatch.setattr("reidpipe.training.loop.ready", kept)
+    monkeypatch.setattr(position.Position, "end_epoch", noted)
+    go(tiny_set, "svdnet", how, tmp_path)
+    assert [name for name, _ in seen] == names
+    for (_, before), (name, after) in pairwise(seen):
+        same = {key for key, value in after.items() if torch.equal(value, before[key])}
+        fixed = {key for key in after if "num_batches" in key or "running" in key}
+        if name == "relaxation":
+            early = ("backbone.conv1.", "backbone.layer1.")
+            norms = {key for key in after if ".bn" in key or ".downsample.1." in key}
+            fixed |= norms | {key for key in after if key.startswith(early)}
+        if name == "restraint":  # turned at its start, and fixed since
+            same.discard("eigenlayer.weight")
+        assert same == fixed, name
+    restraint, relaxation = seen[4][1], seen[5][1]
+    assert orthogonality(restraint["eigenlayer.weight"].T.double()) == pytest.approx(1, abs=1e-6)
+    assert not torch.equal(restraint["eigenlayer.weight"], relaxation["eigenlayer.weight"])
 
 
 def test_the_history_has_what_is_watched(tiny_set: Set, tmp_path: Path) -> None:

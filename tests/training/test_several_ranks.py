@@ -13,7 +13,7 @@ import torch
 from reidpipe.files import digest
 from reidpipe.formats import weights as checkpoint
 from reidpipe.formats.settings.training import Recipe
-from tests.systems.small import PCB
+from tests.systems.small import PCB, SVDNET
 from tests.systems.small import recipe as small
 from tests.training.process import OURS, changed
 
@@ -75,6 +75,26 @@ def test_two_processes_share_the_masks_of_dropout(tiny_set: Set, tmp_path: Path)
     one, two = (json.loads((tmp_path / name / "losses.json").read_text()) for name in "12")
     assert len(one) == 9
     assert two == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_go_through_phases_as_one_and_are_killed_in_them(
+    tiny_set: Set, tmp_path: Path
+) -> None:
+    """The third and the fourth of five phases, of which one begins with new weights."""
+    recipe = small("svdnet", lr=1e-3)
+    kind: dict[str, Any] = {"system": "svdnet", "network": SVDNET}
+    for devices in (1, 2):
+        go(tmp_path / str(devices), tiny_set, recipe, devices, **kind)
+    one, two = (json.loads((tmp_path / name / "losses.json").read_text()) for name in "12")
+    assert len(one) == 18
+    assert two == pytest.approx(one, rel=1e-4)
+    for step in (9, 10, 12):
+        folder = tmp_path / f"killed in {step}"
+        go(folder, tiny_set, recipe, 2, step, how="dies", status=9, **kind)
+        go(folder, tiny_set, recipe, 2, **kind)
+        for name in ("model", "history.csv"):
+            assert digest(tmp_path / "2" / name) == digest(folder / name)
 
 
 @pytest.mark.slow
