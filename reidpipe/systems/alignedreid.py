@@ -36,6 +36,7 @@ from reidpipe.runtime.settings import (
     BatchSize,
     Keywords,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Size,
@@ -170,7 +171,7 @@ def recipe(
     epochs: PositiveInt = 70,
     lr: PositiveFloat = 2e-4,
     weight_decay: NonNegativeFloat = 5e-4,
-    falling_from: PositiveInt = 35,
+    falling_from: NonNegativeInt = 35,
 ) -> Recipe:
     """Adam on P x K batches, at one rate and then at one that falls to a thousandth.
 
@@ -190,7 +191,7 @@ def recipe(
         lr=lr,
         weight_decay=weight_decay,
         decay="exponential",
-        milestones=(falling_from,),
+        milestones=(falling_from,) if falling_from else (),
         gamma=1e-3,
     )
     batches = Identities(identities=identities, images=images)
