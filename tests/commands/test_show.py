@@ -125,7 +125,7 @@ def test_a_fresh_clone_has_no_models_and_no_histories(repository: Path) -> None:
 def test_the_targets_are_the_rows(repository: Path) -> None:
     assert f"evaluate@{RUN}" in list_targets("table1", repository)
     found = list_targets("table3", repository)
-    rows = ("svdnet", "pcb", "osnet", "ours-pretrained")
+    rows = ("svdnet", "hac", "dpfl", "dare", "pcb", "rpp", "ianet", "osnet", "ours-pretrained")
     assert found == [f"evaluate@dukemtmc-{row}" for row in rows]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reidpipe.runtime.settings import attentions
 from tests.pipeline.clone import ROOT, Clone, stages_run
 
 STAGES = sorted({path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} - {"resolve"})
@@ -32,7 +33,7 @@ def test_an_unknown_attention_is_named(clone: Clone, value: str) -> None:
     said = result.stdout + result.stderr
     assert result.returncode != 0
     assert "attention: wrong value" in said
-    assert "allowed: one of cbam, danet, eca, none, nonlocal, se" in said
+    assert f"allowed: one of {', '.join(attentions())}" in said
     assert f"found: '{value}'" in said
     assert "take it back: git restore params.yaml" in said
     assert "Traceback" not in said

@@ -29,7 +29,8 @@ def rebuilt(inputs: Inputs, printed: Published, pairs: Pairs, without: str) -> l
 
 def test_rows_are_the_papers_in_its_order(inputs: Inputs, printed: Published) -> None:
     for table, source in zip(inputs.tables, printed.tables, strict=True):
-        assert [row.method for row in table.rows] == [row.method for row in source.rows]
+        extra = ["msmt17-circle-r50"] if source.id == "table4" else []
+        assert [row.method for row in table.rows] == [row.method for row in source.rows] + extra
         trained = [row.method for row in source.rows if row.run]
         assert [row.method for row in table.rows if row.status == "rebuilt"] == trained
 
@@ -50,20 +51,20 @@ def test_the_baseline_is_compared_with_every_row_but_itself(inputs: Inputs, pair
     pcb = pairs.difference("market1501-pcb", "market1501-ours-pretrained", "mAP")
     assert others["PCB"] == pcb
     assert others["Ours"] is None
-    assert others["IANet"] is None, "is only cited"
+    assert others["GP-reid"] is None, "is only cited"
 
 
 def test_best_needs_two(inputs: Inputs) -> None:
     assert inputs.tables[0].best("rank5", "published") == Decimal("97.24")
     assert inputs.tables[1].best("rank1", "published") == Decimal("94.8")
-    kept = tuple(row for row in inputs.tables[1].rows if row.method in {"Ours", "IANet"})
+    kept = tuple(row for row in inputs.tables[1].rows if row.method in {"Ours", "GP-reid"})
     assert replace(inputs.tables[1], rows=kept).best("rank1", "rebuilt") is None
 
 
 def test_cited_rows_say_so(inputs: Inputs) -> None:
-    line = next(x for x in markdown(inputs.tables[1]).splitlines() if x.startswith("| IANet"))
+    line = next(x for x in markdown(inputs.tables[1]).splitlines() if x.startswith("| GP-reid"))
     assert [cell.strip() for cell in line.strip("|").split("|")] == [
-        *("IANet", "94.4", "-", "-", "83.1", "-", "-", "-", "cited")
+        *("GP-reid", "92.2", "-", "-", "81.2", "-", "-", "-", "cited")
     ]
 
 

@@ -151,8 +151,9 @@ def build_tables(
 
 def sources(published: Published, runs: Mapping[str, Run]) -> list[PublishedTable]:
     """What the paper prints of each table; those of its own have no rows."""
-    others = unpublished(published.tables, ((run.dataset, run.pretrained) for run in runs.values()))
-    return [*published.tables, *others]
+    named = in_the_paper(published)
+    rest = ((run.dataset, run.pretrained) for name, run in runs.items() if name not in named)
+    return [*published.tables, *unpublished(published.tables, rest)]
 
 
 def in_the_paper(published: Published) -> set[str]:
