@@ -54,6 +54,18 @@ def test_the_baseline_is_compared_with_every_row_but_itself(inputs: Inputs, pair
     assert others["GP-reid"] is None, "is only cited"
 
 
+def test_what_is_not_the_published_form_is_said_below_the_table(inputs: Inputs) -> None:
+    assert inputs.tables[0].forms == (), "all rows are Ours"
+    own, *notes = inputs.tables[1].forms
+    assert "of their own" in own
+    assert [note.partition(":")[0] for note in notes] == [
+        row.method
+        for row in inputs.tables[1].rows
+        if row.status == "rebuilt" and row.method not in {"Ours", "PCB"}
+    ]
+    assert all(note in markdown(inputs.tables[1]) for note in notes)
+
+
 def test_best_needs_two(inputs: Inputs) -> None:
     assert inputs.tables[0].best("rank5", "published") == Decimal("97.24")
     assert inputs.tables[1].best("rank1", "published") == Decimal("94.8")

@@ -81,6 +81,8 @@ class Table:
     notes: tuple[str, ...]
     profile: str
     baseline: str | None
+    forms: tuple[str, ...] = ()
+    """Of the notes those on what the rows are."""
 
     @property
     def against(self) -> str:
@@ -201,6 +203,7 @@ def build_table(
                 other_seeds=bool(result and result.other_seeds),
             )
         )
+    forms = _forms(source, rows, runs)
     caution = warning(params) if source.rows else ""  # else there is nothing to compare with
     return Table(
         id=source.id,
@@ -213,10 +216,11 @@ def build_table(
                 None,
                 (
                     *(caution, _left_out(source, rows), _undertrained(rows)),
-                    *(_other_seeds(rows), setup(params), _forms(source, rows, runs)),
+                    *(_other_seeds(rows), setup(params), " ".join(forms)),
                 ),
             )
         ),
+        forms=forms,
         profile=params.profile,
         baseline=source.baseline,
     )
@@ -299,14 +303,14 @@ def _left_out(source: PublishedTable, rows: list[Row]) -> str:
     return f"Left out of this pipeline: {', '.join(missing)}."
 
 
-def _forms(source: PublishedTable, rows: list[Row], runs: Mapping[str, Run]) -> str:
-    """Where a row is another network than Ours, and where its form is not the published one."""
+def _forms(source: PublishedTable, rows: list[Row], runs: Mapping[str, Run]) -> tuple[str, ...]:
+    """That rows are other networks than Ours, and where their form is not the published one."""
     trained = {row.run for row in rows if row.status == "rebuilt" and row.run}
     if all(runs[run].system == OURS for run in trained):
-        return ""
+        return ()
     notes = [f"{row.method}: {row.note}" for row in source.rows if row.note and row.run in trained]
     own = "Compared systems have networks, image sizes and lengths of their own (docs/systems.md)."
-    return " ".join([own, *notes])
+    return (own, *notes)
 
 
 def _undertrained(rows: list[Row]) -> str:
