@@ -208,6 +208,12 @@ def test_it_names_its_paper(system: str) -> None:
     assert "deviation" in text.lower() or "docs/decisions.md" in text
 
 
+def test_what_is_compared_by_euclidean_distance() -> None:
+    """As their papers or their authors' code do; the others by the cosine."""
+    found = {system for system in systems() if metric(system) == "euclidean"}
+    assert found == {"svdnet", "dare", "alignedreid", "dpfl"}
+
+
 CASES = [(name, *case) for name, cases in COUNTS.items() for case in cases]
 
 
