@@ -194,7 +194,7 @@ MUTATIONS = [
         ("tests/systems/test_hacnn.py", *SYSTEMS),
         ("x = found * soft(found)", "x = found + soft(found)"),
         ("plain.append(found)", "plain.append(x)"),
-        ("centre[:, 1])", "centre[:, 0])"),
+        ("centre[:, 1].to(kind)", "centre[:, 0].to(kind)"),
         ("part if below is None else part + below", "part"),
         ("seen = (stem, *attended[:2])", "seen = (stem, *plain[:2])"),
         ("self.both(spatial * channel).sigmoid()", "self.both(spatial + channel).sigmoid()"),

@@ -66,6 +66,10 @@ def test_each_network_is_drawn_to_the_other_held_fixed() -> None:
     torch.autograd.backward(found)
     alone = torch.autograd.grad(((distances(one) - distances(other).detach()) ** 2).mean(), one)[0]
     torch.testing.assert_close(one.grad, alone)
+    alone = torch.autograd.grad(((distances(one).detach() - distances(other)) ** 2).mean(), other)[
+        0
+    ]
+    torch.testing.assert_close(other.grad, alone)
 
 
 def test_a_second_network_learns_beside_and_is_not_searched_with() -> None:
