@@ -1,5 +1,6 @@
 """Phases: what learns in each, with what optimiser, and a death at any of their edges."""
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -213,6 +214,21 @@ def test_what_a_phase_fixes_keeps_its_bytes_and_all_else_moves(
     restraint, relaxation = seen[4][1], seen[5][1]
     assert orthogonality(restraint["eigenlayer.weight"].T.double()) == pytest.approx(1, abs=1e-6)
     assert not torch.equal(restraint["eigenlayer.weight"], relaxation["eigenlayer.weight"])
+
+
+def test_steps_have_the_rates_of_their_phase_and_masks_of_their_own(
+    tiny_set: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    keys: list[tuple[int | str, ...]] = []
+    monkeypatch.setattr("reidpipe.training.loop.set_rate", lambda _, rate: rates.append(rate))
+    monkeypatch.setattr("reidpipe.training.loop.draw_from", lambda _, *key: keys.append(key))
+    how = recipe("osnet")
+    go(tiny_set, "osnet", how, tmp_path)
+    full = how.phases[1].lr
+    expected = [how.phases[0].lr, full, full * (1 + math.cos(math.pi / 2)) / 2]
+    assert rates[::STEPS] == pytest.approx(expected)
+    assert len(rates) == len(set(keys)) == how.epochs * STEPS
 
 
 def test_the_history_has_what_is_watched(tiny_set: Set, tmp_path: Path) -> None:
