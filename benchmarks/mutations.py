@@ -129,6 +129,7 @@ MUTATIONS = [
         ("(flat @ flat.mT).softmax(2)", "(flat @ flat.mT).softmax(1)"),
         ("torch.kron(_near(height), _near(width))", "torch.kron(_near(width), _near(height))"),
         ("self.affinity(full).mT", "self.affinity(full)"),
+        ("y = self.affinity(full) @", "y = self.affinity(full).mT @"),
     ),
     *of(
         "systems/mgn.py",

@@ -317,7 +317,7 @@ def _artifacts(pipeline: Mapping[str, Any], runs: Collection[str]) -> Entry:
             raise UserError(
                 f"the artifact {name!r} is of no run",
                 where=f"{PIPELINE}: artifacts.{name}.path",
-                expected=" or ".join(f"runs/{run}/model.safetensors" for run in runs),
+                expected=" or ".join(map(runs_file.model_file, runs)),
                 found=pipeline["artifacts"][name]["path"],
             )
     return found
