@@ -9,7 +9,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 .PHONY: help tables test slow coverage check bench images lock clean
 
-FAST := not slow and not browser
+FAST := not slow and not browser and not paper
 # One process per core, one thread per process (tests/parallel.py).
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 # .ci/run adds those of the report's page, for which it installs a browser.
@@ -21,10 +21,10 @@ SPEED := download evaluate memory start steps synthetic train waiting
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-tables: $(READY) ## Rebuild all results (dvc repro) and print Tables 1-4, Table 1 first
-	dvc repro $$(reidpipe show table1 --targets)
+tables: $(READY) ## Rebuild all results, several runs at once, and print Tables 1-4, Table 1 first
+	reidpipe spread $$(reidpipe show table1 --targets)
 	@reidpipe show table1
-	dvc repro
+	reidpipe spread
 	@cat reports/tables/table1.md reports/tables/table2.md reports/tables/table3.md reports/tables/table4.md
 	@reidpipe reproduced
 
@@ -52,7 +52,7 @@ images: $(READY) ## Redraw the README's pictures from reports/figures (synthetic
 
 lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-	    --extra dev --extra onnx pyproject.toml --output-file requirements.lock
+	    --extra dev --extra index --extra onnx --extra spread pyproject.toml --output-file requirements.lock
 
 clean: ## Remove the environment (data, runs and the DVC cache stay)
 	rm -rf $(VENV)

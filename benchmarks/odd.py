@@ -34,6 +34,7 @@ from reidpipe.plan.resolve import resolve
 from reidpipe.runtime.machine import prepare
 from tests.datasets.archives import market, picture, saved, to_folder, to_zip
 from tests.faults.test_broken_archives import CASES
+from tests.formats.test_foreign_files import WRONG
 from tests.trained import photograph, trained
 
 ROOT = Path(__file__).parents[1]
@@ -282,6 +283,7 @@ def runs() -> Iterator[Attempt]:
 
 def arguments() -> Iterator[Attempt]:
     yield from names()
+    yield from features()
     yield from options()
     yield from folders()
 
@@ -314,6 +316,19 @@ def names() -> Iterator[Attempt]:
         yield Attempt(f"a gallery {gallery!a}", search, searched(gallery, WHO), expected)
 
 
+def features() -> Iterator[Attempt]:
+    """Arrays that are no features with names; and wrong words beside some that are."""
+    judge = partial(command, "evaluate", "x.npz")
+    for what, (arrays, _) in WRONG.items():
+        np.savez("x.npz", **arrays)
+        yield Attempt(f"features: {what}", "evaluate", judge("--data", "market1501"), REFUSED)
+    np.savez("x.npz", feats=np.eye(4), pid=[1, 2, 1, 2], camid=np.arange(4), subset=[0, 0, 1, 1])
+    for data in ("market1051", "../market1501"):
+        yield Attempt(f"features of {data}", "evaluate", judge("--data", data), REFUSED)
+    for name in ("..", "a/b", "a" * 300):
+        yield Attempt(f"a result {name}", "evaluate", judge("--name", name), REFUSED)
+
+
 def options() -> Iterator[Attempt]:
     """Files that cannot be written, and values of options."""
     search = "search"
@@ -342,8 +357,10 @@ def options() -> Iterator[Attempt]:
 
 def folders() -> Iterator[Attempt]:
     """Each command where the repository is not."""
-    for name in ("search", "doctor", "compare", "seeds", "check", "export", "leave-out", "nothing"):
+    known = ("search", "doctor", "compare", "evaluate", "seeds", "check", "export", "leave-out")
+    for name in (*known, "nothing"):
         given = {"search": (RUN, "gallery", WHO), "compare": (RUN, RUN), "export": (RUN, "x.onnx")}
+        given |= {"evaluate": ("../x.npz",)}
         more = given.get(name, ("market1501",) if name == "leave-out" else ())
 
         def elsewhere(name: str = name, more: tuple[str, ...] = more) -> None:

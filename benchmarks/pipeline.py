@@ -69,8 +69,9 @@ def made(folder: Path, kind: str, count: int) -> None:
     (folder / "dvc.yaml").write_text(text, encoding="utf-8")
     for name in ("reidpipe", "stages"):
         shutil.copytree(ROOT / name, folder / name)
-    (folder / "reports/seeds").mkdir(parents=True)
-    (folder / "reports/seeds/a.csv").touch()
+    for name in ("seeds", "foreign"):
+        (folder / "reports" / name).mkdir(parents=True)
+        (folder / "reports" / name / "a.csv").touch()
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=folder, check=True)
 

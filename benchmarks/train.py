@@ -138,7 +138,7 @@ def training(
     plain_served = plain_batches(archive, manifest, recipe, augmented=True)
     if plain:
         next(plain_served)
-    with data.batches(0, 0, device) as served:
+    with data.batches(0, 0, data.recipe.epochs, device) as served:
         resident = next(served).on(device)
         ways = {
             "images_per_s": Way(lambda: step(*next(served).on(device)), size),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reidpipe.errors import reported
 from reidpipe.formats import plan
+from reidpipe.formats.runs import model_file
 from reidpipe.runtime.settings import Cluster, Loading
 from reidpipe.systems import recipe
 from reidpipe.training.run import train
@@ -11,6 +12,7 @@ from reidpipe.training.run import train
 
 def main() -> None:
     run, entry = plan.asked("train", __doc__)
+    model = Path(model_file(run))
     train(
         run,
         entry["system"],
@@ -21,8 +23,8 @@ def main() -> None:
         archive=Path(f"data/raw/{entry['dataset']}.zip"),
         manifest=Path(f"data/splits/{entry['dataset']}.csv"),
         start=Path(entry["start"]),
-        model_file=Path(f"runs/{run}/model.safetensors"),
-        history_file=Path(f"runs/{run}/history.csv"),
+        model_file=model,
+        history_file=model.with_name("history.csv"),
         code=entry["code"],
         loading=Loading.model_validate(plan.entry("loading")),
     )

@@ -26,6 +26,8 @@ CODE = Code(ROOT)
 IMPORTS_TORCH = re.compile(r"^ *(import|from) torch\b", re.MULTILINE)
 RUN, DATASET = "market1501-baseline", "market1501"
 STAGES = {
+    "cell": DATASET,
+    "pose": "",
     "evaluate": RUN,
     "extract": RUN,
     "split": DATASET,
@@ -35,6 +37,7 @@ STAGES = {
 """Those that compute, and what each is asked for."""
 COMMANDS = {
     "doctor": (),
+    "evaluate": (f"runs/{RUN}/features.safetensors",),
     "export": (RUN, "out.onnx"),
     "search": (RUN, "gallery.zip", "1.png"),
 }
@@ -61,6 +64,15 @@ def test_none_is_forgotten() -> None:
         assert f"def test_{name}_" in (ROOT / path).read_text(), name
 
 
+def changed(root: Path, name: str, *changes: tuple[str, str]) -> None:
+    """A copy of a file with other values."""
+    content = (ROOT / name).read_text()
+    for before, after in changes:
+        assert before in content
+        content = content.replace(before, after)
+    (root / name).write_text(content)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before have left, for two people."""
@@ -81,13 +93,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(root / "gallery.zip", "w") as zipped:
         for number in range(2):
             zipped.writestr(f"{number}.png", photograph(number))
-    for name in ("dvc.yaml", "runs.yaml", "requirements.lock", "reidpipe", "stages"):
+    for name in ("dvc.yaml", "requirements.lock", "reidpipe", "stages"):
         (root / name).symlink_to(ROOT / name)
-    content = (ROOT / "params.yaml").read_text()
-    assert "identities: 72" in content
-    (root / "params.yaml").write_text(content.replace("identities: 72", "identities: 2"))
+    changed(root, "runs.yaml", ("cells: [msmt17]", f"cells: [msmt17, {DATASET}]"))
+    own = "cell: {epochs: 1, identities: 2, images: 2, channels: 4, image_size: [32, 16]}"
+    fewer = (("identities: 72", "identities: 2"), ("identities: 120", "identities: 5"))
+    changed(root, "params.yaml", *fewer, ("\n  pose:", f"\n  {own}\n  pose:"))
     (root / "data/weights").mkdir()
-    checkpoint.save(root / "data/weights/random.safetensors", {}, {})
+    for role in ("random", "resnet"):
+        checkpoint.save(root / f"data/weights/{role}.safetensors", {}, {})
     resolve(root)
     return root
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from reidpipe.attention import reduced
-from reidpipe.runtime.machine import in_full
+from reidpipe.runtime.machine import in_full, single
 from reidpipe.runtime.settings import PositiveInt
 
 PLACE = "top"
@@ -62,7 +62,7 @@ class Channel(nn.Module):
         """Return x of equation 3, [B, C, C]: row j weighs the channels i."""
         # The products are not scaled: in bfloat16 their differences would drown.
         with in_full(a.device):
-            flat = a.flatten(2).to(torch.promote_types(a.dtype, torch.float32))
+            flat = a.flatten(2).to(single(a.dtype))
             product = flat @ flat.transpose(1, 2)
             return torch.softmax(-product, dim=2)  # m_j cancels
 

@@ -25,7 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from reidpipe.runtime.machine import in_full
+from reidpipe.runtime.machine import in_full, single
 
 PLACE = "ends"
 SPREAD = 0.625
@@ -114,4 +114,4 @@ def _near(count: int) -> Tensor:
 
 
 def _full(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x.to(single(x.dtype))

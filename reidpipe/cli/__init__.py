@@ -16,12 +16,14 @@ import typer
 from reidpipe.cli.check import check
 from reidpipe.cli.compare import compare
 from reidpipe.cli.doctor import doctor
+from reidpipe.cli.evaluate import evaluate
 from reidpipe.cli.export import export
 from reidpipe.cli.leave_out import leave_out
 from reidpipe.cli.reproduced import reproduced
 from reidpipe.cli.search import search
 from reidpipe.cli.seeds import seeds
 from reidpipe.cli.show import show
+from reidpipe.cli.spread import spread
 from reidpipe.errors import UserError, reported
 from reidpipe.runtime.process import settle
 
@@ -55,7 +57,11 @@ def in_root(command: Callable[P, None]) -> Callable[P, None]:
     return checked
 
 
-for command in (doctor, check, reproduced, show, compare, seeds, search, export, leave_out):
+COMMANDS = (
+    *(doctor, check, reproduced, show, compare, evaluate, seeds, search, export, leave_out),
+    spread,
+)
+for command in COMMANDS:
     app.command()(in_root(command))
 
 

@@ -8,7 +8,13 @@ from reidpipe.cli.output import Column, Csv, Json, exclusive, show
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A run, or REV:RUN: the run in a git revision.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="A run, or REV:RUN: the run in a git revision. Of features from elsewhere: "
+            "foreign/NAME."
+        ),
+    ],
     b: Annotated[str, typer.Argument(help="The run to set beside it: B - A is shown.")],
     csv: Csv = False,
     json: Json = False,
@@ -17,7 +23,7 @@ def compare(
 
     Example: reidpipe compare market1501-baseline market1501-ours
     """
-    from reidpipe.commands.scores import scores
+    from reidpipe.commands.scores import check_same_images, scores
     from reidpipe.formats import params
     from reidpipe.metrics.bootstrap import paired
 
@@ -33,8 +39,9 @@ def compare(
         columns += [Column("low"), Column("high")]
     else:
         columns.append(Column("interval", title=f"{bootstrap['confidence']:.0%} interval"))
-    rows = []
-    for name, d in paired(scores(a), scores(b), bootstrap).items():
+    rows, both = [], (scores(a), scores(b))
+    check_same_images(a, b)
+    for name, d in paired(*both, bootstrap).items():
         interval = [d.low, d.high] if machine else [f"{d.low:+.2f} to {d.high:+.2f}"]
         rows.append([name, d.a, d.b, d.points, *interval, d.verdict])
     show([*columns, Column("verdict")], rows, csv=csv, json=json)

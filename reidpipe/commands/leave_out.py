@@ -45,6 +45,8 @@ def _rewrite_runs(path: Path, dataset: str, gone: list[str]) -> None:
     yaml.width = 1 << 16
     content = yaml.load(path)
     content["datasets"].remove(dataset)
+    if dataset in content["cells"]:
+        content["cells"].remove(dataset)
     for run in gone:
         del content["runs"][run]
     with replacing(path) as temporary:

@@ -1,7 +1,8 @@
 """dvc.lock, of the workspace or of another revision, and the outputs that it names."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +13,7 @@ from reidpipe.runtime.dvc import dvc
 from reidpipe.runtime.git import show
 
 LOCK = "dvc.lock"
+_ENTRY = re.compile(r"  (\S+):$")
 STAGES = ("train", "extract", "evaluate")
 """Those of a run, in order."""
 
@@ -58,7 +60,7 @@ def made(
 
 def networks(of: Mapping[str, Any]) -> dict[str, str]:
     """MD5 of the network of every run by the stages of a lock."""
-    found = [(PurePosixPath(path), md5) for path, md5 in _outputs(of)]
+    found = [(PurePosixPath(path), md5) for path, md5 in outputs(of)]
     return {p.parent.name: md5 for p, md5 in found if p.match("runs/*/model.safetensors")}
 
 
@@ -68,7 +70,7 @@ def cached(revision: str, path: str) -> Path:
     Raises:
         UserError: the lock of that revision has no such output, or the cache does not hold it.
     """
-    md5 = dict(_outputs(stages(revision))).get(path)
+    md5 = dict(outputs(stages(revision))).get(path)
     if not md5:
         raise UserError("no such output", where=f"{revision}:{LOCK}", expected=path)
     # It may lie anywhere: shared by users or work trees, or with an experiment's checkout.
@@ -83,6 +85,19 @@ def cached(revision: str, path: str) -> Path:
     return file
 
 
-def _outputs(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def outputs(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Path and MD5 of all that the stages of a lock write; "" where it has none."""
     for stage in of.values():
         yield from ((out["path"], str(out.get("md5", ""))) for out in stage.get("outs", []))
+
+
+def emptied(text: str, names: Collection[str]) -> str:
+    """The text of a lock without the entries of the stages `names`: DVC knows nothing of them."""
+    kept, keeps = [], True
+    for line in text.splitlines(keepends=True):
+        if name := _ENTRY.match(line):
+            keeps = name[1] not in names
+        elif not line.startswith(" "):
+            keeps = True
+        kept += [line] if keeps else []
+    return "".join(kept)

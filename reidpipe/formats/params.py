@@ -70,6 +70,12 @@ class ProfileParams(Section):
     train: Annotated[dict[str, Any], Keywords("systems/ours.py", "recipe", Cluster)] = Field(
         default_factory=dict
     )
+    cell: Annotated[dict[str, Any], Keywords("training/cell_search.py", "search")] = Field(
+        default_factory=dict
+    )
+    pose: Annotated[dict[str, Any], Keywords("training/pose.py", "learnt")] = Field(
+        default_factory=dict
+    )
     extract: ExtractParams = ExtractParams()
     loading: Loading = Loading()
     evaluate: EvaluateSection = EvaluateSection()

@@ -14,6 +14,8 @@ from reidpipe.runtime.settings import OURS, Attention, Section, SystemName
 RUNS_FILE = Path("runs.yaml")
 RANDOM = "random"
 """The first weights that are none."""
+POSE_FILE = "data/weights/pose.safetensors"
+"""Where the pose stage writes a trunk and AACN's pose branch."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.IGNORECASE | re.ASCII)
 EXPECTED = (
     "{dataset: DATASET, start: data/weights/ROLE.safetensors or runs/RUN/model.safetensors}, "
@@ -50,12 +52,19 @@ class Runs(Section):
     datasets: list[str]
     weights: list[str]
     """Roles: RANDOM, and others that the section `weights` of a profile fills."""
+    cells: list[str]
+    """Data sets for whose runs there is a cell of Auto-ReID."""
     runs: dict[str, Run]
 
 
 def weights_file(role: str) -> str:
     """Where the weights stage writes what a role is filled with."""
     return f"data/weights/{role}.safetensors"
+
+
+def cell_file(dataset: str) -> str:
+    """Where the cell stage writes the cell of Auto-ReID for the runs of a data set."""
+    return f"data/cells/{dataset}.json"
 
 
 def model_file(run: str) -> str:
@@ -82,7 +91,17 @@ def load(path: Path = RUNS_FILE) -> Runs:
             "the runs cannot be read", where=path, expected=EXPECTED, found="\n".join(lines)
         ) from None
     starts = [weights_file(role) for role in found.weights]
+    starts += [*map(cell_file, found.cells), POSE_FILE]
     models = {model_file(name): name for name in found.runs}
+    for dataset in found.cells:
+        if dataset not in found.datasets:
+            raise UserError(
+                "a cell is of no data set",
+                where=f"{path}: cells",
+                expected=" or ".join(found.datasets),
+                found=dataset,
+                fix=nearest(dataset, found.datasets),
+            )
     for name, run in found.runs.items():
         _check(name, "dataset", run.dataset, found.datasets, path)
         known = models if run.start.startswith("runs/") else starts
@@ -108,7 +127,7 @@ def _check_order(name: str, runs: Mapping[str, Run], models: Mapping[str, str], 
 def _check_names(content: Any, path: Path) -> None:
     """DVC reads `a.b` as b of a, and YAML reads 2024 as a number."""
     parts = content if isinstance(content, dict) else {}
-    for part in ("datasets", "weights", "runs"):
+    for part in ("datasets", "weights", "cells", "runs"):
         names = parts.get(part)
         for name in names if isinstance(names, list | dict) else []:
             if not isinstance(name, str) or not _NAME.fullmatch(name):

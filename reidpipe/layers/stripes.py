@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from reidpipe.errors import UserError
+from reidpipe.runtime.machine import single
 
 
 def stripes(feature_map: Tensor, parts: int, pool: Literal["mean", "max"] = "mean") -> Tensor:
@@ -26,5 +26,5 @@ def stripes(feature_map: Tensor, parts: int, pool: Literal["mean", "max"] = "mea
             fix="a height of the images of 16 times that",
         )
     rows = feature_map.reshape(batch, channels, parts, height // parts, width)
-    kind = torch.promote_types(feature_map.dtype, torch.float32)
+    kind = single(feature_map.dtype)
     return rows.mean((3, 4), dtype=kind) if pool == "mean" else rows.amax((3, 4)).to(kind)

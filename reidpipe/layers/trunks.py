@@ -31,7 +31,7 @@ def load_trunk(backbone: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         UserError: as `load` says.
     """
-    load(backbone, tensors, trunk_state(backbone), f"{backbone.name}, as torchvision's without fc")
+    load(backbone, tensors, trunk_state(backbone), f"{backbone.name}, without its classifier")
 
 
 def load(

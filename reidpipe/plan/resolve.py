@@ -21,11 +21,15 @@ from reidpipe.formats.settings.training import (
     RandomWeights,
     SyntheticWeights,
 )
+from reidpipe.plan import starts
 from reidpipe.plan.code import Code
-from reidpipe.runtime.settings import OURS, Cluster, Section, follows, keywords, metric
+from reidpipe.plan.starts import AACN
+from reidpipe.runtime.settings import OURS, Cluster, Section, keywords, metric
 
 Entry = Mapping[str, Any]
 PIPELINE = Path("dvc.yaml")
+POSE_TRUNK = "resnet"
+"""The role of the trunk beside AACN's pose branch."""
 
 
 def resolve(root: Path = Path()) -> None:
@@ -44,23 +48,31 @@ def resolve(root: Path = Path()) -> None:
         raise
 
 
-def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]:
-    """By stage and item, what decides its result; with `profile` in place of the file's.
+def plan(
+    root: Path = Path(), *, profile: str | None = None, params_path: Path | None = None
+) -> dict[str, Entry]:
+    """By stage and item, what decides its result.
+
+    With `profile` in place of the file's, or with the parameters of another file.
 
     Raises:
         UserError: params.yaml, runs.yaml or the code is wrong.
     """
     pipeline = _pipeline(root / PIPELINE)
-    params = params_file.load(root / PARAMS_FILE, profile=profile)
+    params = params_file.load(params_path or root / PARAMS_FILE, profile=profile)
     listed = runs_file.load(root / RUNS_FILE)
     code, active = Code(root), params.active
     sources = {name: params.source(name) for name in listed.datasets}
     runs = {name: _run(name, run, params) for name, run in listed.runs.items()}
     weights = {role: _weights(role, params) for role in listed.weights}
-    starts = {runs_file.weights_file(role): found for role, found in weights.items()}
-    starts |= {runs_file.model_file(name): run for name, run in runs.items()}
+    known = {runs_file.weights_file(role): found for role, found in weights.items()}
+    known |= {runs_file.model_file(name): run for name, run in runs.items()}
+    cells = {name: _cell(params) for name in listed.cells}
+    known |= {runs_file.cell_file(name): {"cell": name} for name in cells}
+    pose = _pose(params)
+    known[runs_file.POSE_FILE] = {**_trunk_of_pose(weights), "pose": pose["network"]}
     for name, run in runs.items():
-        _check_start(name, run, starts[run["start"]])
+        starts.check(name, run, known[run["start"]])
     trainings = {name: _training(name, run, params) for name, run in listed.runs.items()}
     parts = {name: _parts_of(run) for name, run in runs.items()}
 
@@ -81,6 +93,8 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
             name: {**_split(source, params), "code": of("split")}
             for name, source in sources.items()
         },
+        "pose": {**pose, "code": of("pose")},
+        "cell": {name: {**found, "code": of("cell")} for name, found in cells.items()},
         "train": {
             name: {
                 **run,
@@ -112,7 +126,7 @@ def plan(root: Path = Path(), *, profile: str | None = None) -> dict[str, Entry]
                     **run,
                     "options": listed.runs[name].options,
                     "image_size": trainings[name]["recipe"]["image_size"],
-                    "pretrained": _pretrained(run, starts),
+                    "pretrained": starts.pretrained(run, known),
                 }
                 for name, run in runs.items()
             },
@@ -141,58 +155,6 @@ def _run(name: str, run: Run, params: Params) -> Entry:
     own = _changed(kind, {}, run.options, f"{RUNS_FILE}: runs.{name}.options")
     network = {**network, **{key: own[key] for key in run.options}}
     return {"dataset": run.dataset, "start": run.start, "system": run.system, "network": network}
-
-
-def _check_start(name: str, run: Entry, start: Entry) -> None:
-    """Refuse first weights of another network, which the training would find out after hours."""
-    if before := follows(run["system"]):
-        _check_followed(name, run, start, before)
-    elif "network" in start and _trunk(run) != _trunk(start):
-        raise UserError(
-            f"the run {name!r} starts from weights of another network",
-            where=f"{RUNS_FILE}: runs.{name}.start: {run['start']}",
-            expected=f"those of {_trunk(run)}",
-            found=f"those of {_trunk(start)}",
-            fix=f"{PARAMS_FILE}: systems and weights of the profile",
-        )
-
-
-def _check_followed(name: str, run: Entry, start: Entry, before: str) -> None:
-    """A system that goes on where another ended takes all of its network."""
-
-    def sizes(entry: Entry) -> dict[str, Any]:
-        network = entry.get("network", {})
-        numbers = {key: value for key, value in network.items() if type(value) is int}
-        trunk = {"backbone": network.get("backbone")}
-        found = {"system": entry.get("system"), "dataset": entry.get("dataset"), **trunk, **numbers}
-        return {key: value for key, value in found.items() if value is not None}
-
-    def shown(values: Entry) -> str:
-        return ", ".join(f"{key}: {value}" for key, value in values.items())
-
-    found = sizes(start)
-    expected = {**sizes(run), "system": before}
-    if expected != {key: found.get(key) for key in expected}:
-        raise UserError(
-            f"the run {name!r} goes on where a run of {before} has ended",
-            where=f"{RUNS_FILE}: runs.{name}.start: {run['start']}",
-            expected=f"the model of a run with {shown(expected)}",
-            found=shown(found),
-            fix=f"{RUNS_FILE}, and {PARAMS_FILE}: systems of the profile",
-        )
-
-
-def _pretrained(run: Entry, starts: Mapping[str, Entry]) -> bool:
-    """Whether the first of the networks that it comes from had other than random weights."""
-    while "start" in run:
-        run = starts[run["start"]]
-    return bool(run["source"]["source"] != RANDOM)
-
-
-def _trunk(entry: Entry) -> str:
-    """What of a network's arguments decides the shapes of its trunk."""
-    network = entry["network"]
-    return network.get("backbone") or f"{entry['system']} x{network['multiplier']:g}"
 
 
 def _parts_of(entry: Entry) -> tuple[str, ...]:
@@ -287,6 +249,46 @@ def _plain(system: str, params: Params) -> Entry:
     if system == OURS:
         return params.active.network("none", "linear", triplet=True)
     return params.active.options(system)
+
+
+def _cell(params: Params) -> Entry:
+    """How a cell is found; of the published one no option says anything."""
+    active = params.active
+    options = dict(active.cell)
+    if options["epochs"] == 0:
+        return {"search": {"epochs": 0}}
+    return {"search": options, "seed": params.seed, "machine": _one_device(params)}
+
+
+def _pose(params: Params) -> Entry:
+    """How AACN's pose branch is trained."""
+    active = params.active
+    network = active.options(AACN)
+    return {
+        "network": {name: network[name] for name in ("backbone", "pose_width")},
+        "image_size": list(active.recipe(AACN)["image_size"]),
+        "training": dict(active.pose),
+        "machine": _one_device(params),
+    }
+
+
+def _trunk_of_pose(weights: Mapping[str, Entry]) -> Entry:
+    if POSE_TRUNK not in weights:
+        raise UserError(
+            "the pose branch has no trunk to start from",
+            where=f"{RUNS_FILE}: weights",
+            expected=POSE_TRUNK,
+            found=", ".join(weights),
+            fix=f"add it; {PIPELINE} names it for the stage pose",
+        )
+    return weights[POSE_TRUNK]
+
+
+def _one_device(params: Params) -> Entry:
+    """The machine of what is trained beside the runs; without fp16, which needs a scaler."""
+    found = params.active.machine.model_dump(mode="json")
+    precision = "fp32" if found["precision"] == "fp16" else found["precision"]
+    return {**found, "devices": 1, "nodes": 1, "precision": precision}
 
 
 def _split(source: Source, params: Params) -> Entry:

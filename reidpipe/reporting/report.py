@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reidpipe.files import digest
 from reidpipe.reporting.formats import write_table
 from reidpipe.reporting.ledger import write_claims, write_complexity, write_endings
 from reidpipe.reporting.model_card import write_model_card
@@ -11,12 +12,14 @@ from reidpipe.reporting.page import Content, write_page
 from reidpipe.reporting.pictures.illustration import illustrate
 from reidpipe.reporting.reading import published
 from reidpipe.reporting.reading.experiment import experiment
+from reidpipe.reporting.reading.foreign import load_foreign
 from reidpipe.reporting.reading.inputs import Inputs
 from reidpipe.reporting.reading.provenance import provenance
 from reidpipe.reporting.reading.results import load_results
 from reidpipe.reporting.science.claims import check_claims
 from reidpipe.reporting.science.costs import costs
 from reidpipe.reporting.science.ending import summary
+from reidpipe.reporting.science.foreign import shown, with_foreign
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.reporting.science.seeds import seed_tables, write_seeds
 from reidpipe.reporting.science.tables import Table, build_tables, warning
@@ -39,8 +42,10 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     printed = published.load(root / "reports/published.yaml")
     results = load_results(runs, root, params.seed)
     endings = {run: result.endings for run, result in results.items()}
-    pairs = Pairs(results, params.active.evaluate.bootstrap)
+    foreign = load_foreign(root, lambda dataset: _split(root, dataset))
+    pairs = Pairs({**results, **shown(foreign)}, params.active.evaluate.bootstrap)
     tables = build_tables(printed, runs, results, params, pairs)
+    tables = with_foreign(tables, foreign, params, pairs)
     checks = check_claims(printed, tables, pairs)
     counted = costs(runs)
 
@@ -60,3 +65,8 @@ def report(root: Path, entry: Mapping[str, Any]) -> list[Table]:
     content = Content(params, printed, tables, checks, counted, pictures, facts, scatter, endings)
     write_page(content, root / "reports/index.html")
     return tables
+
+
+def _split(root: Path, dataset: str) -> str | None:
+    path = root / f"data/splits/{dataset}.csv"
+    return digest(path, "md5") if path.is_file() else None

@@ -1,13 +1,16 @@
 """What git knows of another revision, from a process of its own."""
 
 import subprocess
+from collections.abc import Mapping
 
 from reidpipe.errors import UserError
 
 
-def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """A git command as it ends, whatever its status."""
-    return subprocess.run(["git", *arguments], capture_output=True, check=False)
+def git(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """A git command as it ends, whatever its status; `environment` instead of our own."""
+    return subprocess.run(["git", *arguments], capture_output=True, check=False, env=environment)
 
 
 def resolve(revision: str) -> str:

@@ -105,6 +105,11 @@ def in_full(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
+def single(kind: torch.dtype) -> torch.dtype:
+    """`kind`, or float32 where that is less: of what half precision would spoil."""
+    return torch.promote_types(kind, torch.float32)
+
+
 def on_device(model: Model, device: torch.device) -> Model:
     """Move a network in place; channels last is the layout that convolutions are fastest in."""
     moved: Model = nn.Module.to(model, device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]

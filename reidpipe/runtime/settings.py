@@ -36,12 +36,18 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 BatchSize = Annotated[int, Field(ge=2)]
+Channels = Annotated[int, Field(ge=2)]
 Dropped = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Size = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
 """Height, width in pixels; YAML and JSON have lists."""
+People = Annotated[int, Field(gt=0, le=100_000)]
+Cameras = Annotated[int, Field(ge=2, le=15)]
+"""Synthetic ones."""
 Milestones = Annotated[tuple[PositiveInt, ...], Field(strict=False)]
 """Epochs."""
+Depths = Annotated[tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt], Field(strict=False)]
+"""Blocks of each of four stages."""
 
 
 class Section(BaseModel):

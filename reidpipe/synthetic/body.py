@@ -13,6 +13,8 @@ from reidpipe.synthetic.solids import Part, Point
 HIP, WAIST, CHEST, SHOULDER, CHIN = 0.50, 0.60, 0.79, 0.787, 0.868
 THIGH, SHIN, UPPER_ARM, FOREARM = 0.235, 0.225, 0.165, 0.145
 SIDES = (-1.0, 1.0)
+"""Right and left."""
+_CROWN, _NECK = (0.0, 1.0, 0.0), (0.0, 0.855, 0.0)
 _FLAT = 0.72
 """A trunk is less deep than wide; its pieces share one ratio, or their rims would not meet."""
 
@@ -38,17 +40,41 @@ class _Leg:
     ankle: Point
 
 
+@dataclass(frozen=True)
+class _Arm:
+    shoulder: Point
+    elbow: Point
+    wrist: Point
+    telephones: bool
+
+
 def posed(person: Person, pose: Pose) -> list[Part]:
     """All solids of `person` in `pose`, the lower foot on the ground."""
     legs = [_leg(person, pose, side) for side in SIDES]
-    drop = 0.045 - min(leg.ankle[1] for leg in legs)
+    drop = _drop(legs)
     parts = [*_torso(person), *_head(person), *_bag(person)]
     for side in SIDES:
-        parts += _arm(person, pose, side)
+        parts += _arm_parts(person, _arm(person, pose, side), side)
     parts = [_leaned(part, pose.lean) for part in parts]
     for leg in legs:
         parts += _leg_parts(person, leg, pose)
     return [_scaled(part, person.height, drop) for part in parts]
+
+
+def joints(person: Person, pose: Pose) -> list[Point]:
+    """Where the JOINTS of `formats/pose.py` are, within the solids of `posed`."""
+    legs = [_leg(person, pose, side) for side in SIDES]
+    arms = [_arm(person, pose, side) for side in SIDES]
+    upper = [_CROWN, _NECK]
+    upper += [place for arm in arms for place in (arm.shoulder, arm.elbow, arm.wrist)]
+    lower = [place for leg in legs for place in (leg.hip, leg.knee, leg.ankle)]
+    places = [*(_turned(place, pose.lean) for place in upper), *lower]
+    return [_metres(place, person.height, _drop(legs)) for place in places]
+
+
+def _drop(legs: list[_Leg]) -> float:
+    """What brings the lower foot to the ground."""
+    return 0.045 - min(leg.ankle[1] for leg in legs)
 
 
 def _leg(person: Person, pose: Pose, side: float) -> _Leg:
@@ -134,7 +160,7 @@ def _head(person: Person) -> list[Part]:
     return [skull, *styles[person.hair]]
 
 
-def _arm(person: Person, pose: Pose, side: float) -> list[Part]:
+def _arm(person: Person, pose: Pose, side: float) -> _Arm:
     phase = pose.phase + (0.0 if side > 0 else pi)
     swing = 0.9 * pose.stride * sin(phase)
     reach = 0.096 * (0.4 + 0.6 * person.width) * person.shoulders + 0.008
@@ -142,7 +168,11 @@ def _arm(person: Person, pose: Pose, side: float) -> list[Part]:
     elbow = _down(shoulder, UPPER_ARM, swing, side * 0.14)
     on_phone = side > 0 and pose.elbow > 1
     bend = pose.elbow if on_phone else 0.25 + 0.5 * max(0.0, swing)
-    wrist = _down(elbow, FOREARM, swing + bend, side * 0.02)
+    return _Arm(shoulder, elbow, _down(elbow, FOREARM, swing + bend, side * 0.02), on_phone)
+
+
+def _arm_parts(person: Person, arm: _Arm, side: float) -> list[Part]:
+    shoulder, elbow, wrist = arm.shoulder, arm.elbow, arm.wrist
     lower = Material.SLEEVE if person.long_sleeves else Material.SKIN
     thick = 0.5 + 0.5 * person.width
     parts = [
@@ -152,7 +182,7 @@ def _arm(person: Person, pose: Pose, side: float) -> list[Part]:
         Part(lower, elbow, wrist, 0.027 * thick, 0.019 * thick, offset=UPPER_ARM),
         Part(Material.SKIN, _up(wrist, 0.012), _up(wrist, -0.045), 0.02, flat=1.2),
     ]
-    if person.bag == "hand" and side < 0 and not on_phone:
+    if person.bag == "hand" and side < 0 and not arm.telephones:
         parts.append(Part(Material.BAG, _up(wrist, -0.05), _up(wrist, -0.2), 0.03, 0.034, 3.2))
     return parts
 
@@ -172,26 +202,26 @@ def _bag(person: Person) -> list[Part]:
 
 def _leaned(part: Part, angle: float) -> Part:
     """Turn the upper body about the hips."""
+    return part._replace(start=_turned(part.start, angle), end=_turned(part.end, angle))
 
-    def turned(point: Point) -> Point:
-        x, y, z = point
-        up = y - HIP
-        return x, HIP + up * cos(angle) - z * sin(angle), up * sin(angle) + z * cos(angle)
 
-    return part._replace(start=turned(part.start), end=turned(part.end))
+def _turned(point: Point, angle: float) -> Point:
+    x, y, z = point
+    up = y - HIP
+    return x, HIP + up * cos(angle) - z * sin(angle), up * sin(angle) + z * cos(angle)
 
 
 def _scaled(part: Part, height: float, drop: float) -> Part:
     """From shares of the height to metres."""
-
-    def metres(point: Point) -> Point:
-        x, y, z = point
-        return x * height, (y + drop) * height, z * height
-
     return part._replace(
-        start=metres(part.start),
-        end=metres(part.end),
+        start=_metres(part.start, height, drop),
+        end=_metres(part.end, height, drop),
         radius=part.radius * height,
         end_radius=None if part.end_radius is None else part.end_radius * height,
         offset=part.offset * height,
     )
+
+
+def _metres(point: Point, height: float, drop: float) -> Point:
+    x, y, z = point
+    return x * height, (y + drop) * height, z * height

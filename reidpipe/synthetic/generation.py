@@ -5,13 +5,14 @@ import io
 import os
 import signal
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -26,6 +27,9 @@ from reidpipe.synthetic.person import Person, born
 from reidpipe.synthetic.picture import Photograph, photographed
 from reidpipe.synthetic.plan import Shot, planned
 from reidpipe.synthetic.scene import Scene, painted
+from reidpipe.synthetic.solids import Floats
+
+T = TypeVar("T")
 
 TRUTH = "truth.csv"
 _QUALITY = 90
@@ -85,7 +89,7 @@ def generate(path: Path, source: SyntheticSource) -> None:
     shots = planned(source)
     members = {name: text.encode() for name, text in lists(source, shots).items()}
     truth: list[tuple[str, ...]] = []
-    for shot, (jpeg, figures) in zip(shots, _taken(source, shots), strict=True):
+    for shot, (jpeg, figures) in zip(shots, _in_turn(_take, source, shots), strict=True):
         name = member(source, shot)
         members[name] = jpeg
         truth.append((name.split("/", 1)[1], str(shot.pid), str(shot.camid), *figures))
@@ -93,11 +97,20 @@ def generate(path: Path, source: SyntheticSource) -> None:
     _write(path, members)
 
 
-def _taken(source: SyntheticSource, shots: list[Shot]) -> Iterator[tuple[bytes, Seen]]:
+def posed_people(source: SyntheticSource) -> tuple[list[bytes], Floats]:
+    """The photographs to train with as JPEGs, and where their joints are, [N, 14, 3]."""
+    shots = [shot for shot in planned(source) if shot.subset == "train"]
+    jpegs, joints = zip(*_in_turn(_take_posed, source, shots), strict=True)
+    return list(jpegs), np.stack(joints)
+
+
+def _in_turn(
+    take: Callable[[SyntheticSource, Shot], T], source: SyntheticSource, shots: list[Shot]
+) -> Iterator[T]:
     """The photographs in order, taken by as many processes as there are cores."""
     workers = min(os.cpu_count() or 1, 1 + len(shots) // _SHOTS)
     with ProcessPoolExecutor(workers, initializer=_follow) as pool:
-        yield from pool.map(partial(_take, source), shots, chunksize=_SHOTS)
+        yield from pool.map(partial(take, source), shots, chunksize=_SHOTS)
 
 
 def _follow() -> None:
@@ -118,6 +131,12 @@ def _take(source: SyntheticSource, shot: Shot) -> tuple[bytes, Seen]:
     """One photograph as a JPEG, and what `truth.csv` says of it."""
     taken = _world(source).photograph(shot)
     return _jpeg(taken), (f"{taken.yaw:.1f}", f"{taken.occluded:.3f}", f"{taken.light:.3f}")
+
+
+def _take_posed(source: SyntheticSource, shot: Shot) -> tuple[bytes, Floats]:
+    """One photograph as a JPEG, and its joints."""
+    taken = _world(source).photograph(shot)
+    return _jpeg(taken), taken.joints
 
 
 @cache

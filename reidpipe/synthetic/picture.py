@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reidpipe.formats.pose import JOINTS
 from reidpipe.formats.settings.data import SyntheticSource
-from reidpipe.synthetic.body import Pose, posed
+from reidpipe.synthetic.body import Pose, joints, posed
 from reidpipe.synthetic.camera import Camera, developed, lit
 from reidpipe.synthetic.fabric import colours
 from reidpipe.synthetic.framing import OVERSAMPLE, Box, Framing, around
@@ -32,6 +33,9 @@ class Photograph:
     """Share of the person's pixels that something hides."""
     light: float
     """Brightness of the moment; 1 is the camera's usual."""
+    joints: Floats
+    """[14, 3]: where those of `formats/pose.py` are, as shares of the width and the height, and
+    whether they are in the picture, behind nothing that stands before the person."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,11 @@ def photographed(
     camera, scene = where
     yaw = heading + rng.normal(0, 0.25)
     brightness = float(np.exp(rng.normal(0, 0.22)))
-    solids = _walking(person, camera, yaw, (0.0, 0.0), rng)
+    solids, places = _walking(person, camera, yaw, (0.0, 0.0), rng)
     box = around(solids, size, framing, source.cut_off, rng)
     exposure = _Exposure(_background(scene, camera, box, rng) * brightness, box, camera, brightness)
     occluded = 0.0
+    hidden: Mask = np.ones(exposure.image.shape[:2], dtype=np.bool_)
     if framing != "empty":
         hits = cast(solids, box.x, box.y)
         _paint(exposure, solids, hits, person)
@@ -72,7 +77,23 @@ def photographed(
         hidden |= _thing(exposure, source.occluded, rng)
         occluded = float((hidden & hits.mask).sum() / max(1, int(hits.mask.sum())))
     pixels = developed(camera, _halved(exposure.image), rng)
-    return Photograph(pixels, _degrees(yaw), occluded, brightness)
+    return Photograph(pixels, _degrees(yaw), occluded, brightness, _seen(places, box, hidden))
+
+
+def _seen(places: Floats, box: Box, hidden: Mask) -> Floats:
+    """Points N x 3 of the camera frame in the picture: shares of its width and height, visible."""
+    shares = np.stack(
+        [
+            (point - axis[0]) / (axis[1] - axis[0]) / len(axis) + 0.5 / len(axis)
+            for point, axis in zip(places.T, (box.x, box.y), strict=False)
+        ],
+        axis=1,
+    )
+    inside = ((shares >= 0) & (shares < 1)).all(1)
+    column, row = (shares[inside] * hidden.shape[::-1]).astype(np.intp).T
+    visible = np.asarray(inside, dtype=np.float64)
+    visible[inside] = ~hidden[row, column]
+    return np.column_stack([shares, visible])
 
 
 def _walking(
@@ -81,8 +102,11 @@ def _walking(
     yaw: float,
     spot: tuple[float, float],
     rng: np.random.Generator,
-) -> Solids:
-    """Solids of `person` at a moment of a walk, `spot` metres to the right and to the front."""
+) -> tuple[Solids, Floats]:
+    """Solids and joints N x 3 of `person` at a moment of a walk, before the camera.
+
+    `spot` is where, in metres to the right and to the front.
+    """
     stands, telephones = rng.random() < _STANDING, rng.random() < _TELEPHONES
     pose = Pose(
         phase=float(rng.uniform(0, 2 * np.pi)),
@@ -90,7 +114,9 @@ def _walking(
         elbow=2.3 if telephones else 0.0,
         lean=float(rng.normal(0.03, 0.03)),
     )
-    return place(posed(person, pose), view(camera.pitch, yaw, spot))
+    seen_from = view(camera.pitch, yaw, spot)
+    points = np.column_stack([joints(person, pose), np.ones(len(JOINTS))])
+    return place(posed(person, pose), seen_from), (points @ seen_from.T)[:, :3]
 
 
 def view(pitch: float, yaw: float, spot: tuple[float, float]) -> Floats:
@@ -137,7 +163,7 @@ def _passer_by(exposure: _Exposure, hits: Hits, share: float, rng: np.random.Gen
         return np.zeros_like(hits.mask)
     other = born(rng)
     spot = float(rng.choice([-1, 1]) * rng.uniform(0.25, 0.6)), float(rng.uniform(-1.2, 0.7))
-    solids = _walking(other, exposure.camera, float(rng.uniform(-np.pi, np.pi)), spot, rng)
+    solids, _ = _walking(other, exposure.camera, float(rng.uniform(-np.pi, np.pi)), spot, rng)
     theirs = cast(solids, exposure.box.x, exposure.box.y)
     nearer = theirs.depth > hits.depth
     visible = Hits(np.where(nearer, theirs.depth, -np.inf), theirs.index)

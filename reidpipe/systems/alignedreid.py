@@ -27,10 +27,12 @@ import torch
 from torch import Tensor, nn
 
 from reidpipe.formats.settings.training import Identities, Phase, Recipe
+from reidpipe.layers.convolutions import convolution
+from reidpipe.layers.pooling import average
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.losses.aligned import local_distance
 from reidpipe.losses.triplet import in_order, mined
-from reidpipe.runtime.machine import in_full
+from reidpipe.runtime.machine import in_full, single
 from reidpipe.runtime.settings import (
     Backbone,
     BatchSize,
@@ -70,13 +72,13 @@ class Network(System):
         )
         self.margin = margin
         self.backbone = ResNet(backbone, last_stride)
-        self.local = reduction(self.backbone.channels, local)
+        self.local = convolution(self.backbone.channels, local, bias=True)
         self.width = self.backbone.channels
         # The second network learns beside the first, and is not used after training.
         self.peer = nn.ModuleDict()
         if mutual:
             trunk = ResNet(backbone, last_stride)
-            self.peer.update({"trunk": trunk, "local": reduction(self.width, local)})
+            self.peer.update({"trunk": trunk, "local": convolution(self.width, local, bias=True)})
 
     def start_from(self, tensors: Mapping[str, Tensor]) -> None:
         """Both networks from the same trunk."""
@@ -120,8 +122,7 @@ class Network(System):
 
     def embed(self, images: Tensor) -> Tensor:
         """The global feature."""
-        feature_map: Tensor = self.backbone(images)
-        return feature_map.mean((2, 3), dtype=torch.promote_types(feature_map.dtype, torch.float32))
+        return average(self.backbone(images))
 
     def last_map(self) -> nn.Module:
         """The last stage of the ResNet."""
@@ -135,16 +136,9 @@ class Network(System):
 def features(trunk: nn.Module, reduced: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """Global [B, D] and local [B, H, R]."""
     feature_map: Tensor = trunk(images)
-    kind = torch.promote_types(feature_map.dtype, torch.float32)
     with in_full(images.device):  # distances of bfloat16 would be far from those of the images
-        rows = reduced(feature_map.mean(3, keepdim=True, dtype=kind))
-    return feature_map.mean((2, 3), dtype=kind), rows[..., 0].mT
-
-
-def reduction(channels: int, local: int) -> nn.Sequential:
-    """1x1 convolution, batch norm, ReLU."""
-    conv = nn.Conv2d(channels, local, 1)
-    return nn.Sequential(conv, nn.BatchNorm2d(local), nn.ReLU(inplace=True))
+        rows = reduced(feature_map.mean(3, keepdim=True, dtype=single(feature_map.dtype)))
+    return average(feature_map), rows[..., 0].mT
 
 
 def mutual(first: Tensor, second: Tensor) -> Tensor:

@@ -12,6 +12,9 @@ its authors' code (mileyan/DARENet, ce037bc): 1024 hidden and 128 final values, 
 erasing up to a fifth of the image, a rate that falls to a thousandth over the second half, during
 which Adam's first beta is 0.5.
 
+With `trunk: densenet201` the four stages are dense blocks, of which the first three have a batch
+norm and ReLU of their own before the pooling, as in that code.
+
 Deviations. ResNet-50, where the row of the tables is of DenseNet-201 (from memory); 60,000
 iterations are 334 epochs of Market-1501; images are padded and cropped, where the authors enlarge
 and crop; the erased box has the mean colour, not noise; biases start at 0; the second half begins
@@ -19,12 +22,14 @@ with fresh moments; the search uses one view, not the mean of ten crops.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from reidpipe.formats.settings.training import Identities, Phase, Recipe
+from reidpipe.layers.densenet import CHANNELS, DenseNet
+from reidpipe.layers.pooling import average
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.resnet import width
 from reidpipe.losses.triplet import batch_hard, in_order
@@ -45,30 +50,39 @@ from reidpipe.systems import System
 class Network(System):
     """Images [B, 3, H, W] -> phi_1 .. phi_4 and phi; descriptors [B, D], phi."""
 
-    backbone: ResNet
+    backbone: ResNet | DenseNet
     metric = "euclidean"
 
     def __init__(
         self,
         num_classes: int,
         *,
+        trunk: Literal["resnet", "densenet201"] = "resnet",
         backbone: Backbone = "resnet50",
         hidden: PositiveInt = 1024,
         embedding: PositiveInt = 128,
     ) -> None:
-        super().__init__(num_classes, backbone=backbone, hidden=hidden, embedding=embedding)
-        self.backbone = ResNet(backbone, last_stride=2)
-        channels = [width(blocks[-1]) for blocks in self.backbone.stages()]
+        super().__init__(
+            num_classes, trunk=trunk, backbone=backbone, hidden=hidden, embedding=embedding
+        )
+        if trunk == "resnet":
+            self.backbone = ResNet(backbone, last_stride=2)
+            channels = [width(blocks[-1]) for blocks in self.backbone.stages()]
+        else:
+            self.backbone = DenseNet()
+            channels = list(CHANNELS)
+        own = () if trunk == "resnet" else channels[:-1]
+        self.norms = nn.ModuleList(nn.BatchNorm2d(count) for count in own)
         self.heads = nn.ModuleList(head(count, hidden, embedding) for count in channels)
         self.fusion = nn.Conv1d(len(channels), 1, 1, bias=False)
         self.width = embedding
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """`stages` [B, 4, D] and `fused` [B, D]."""
-        pooled = [
-            found.mean((2, 3), dtype=torch.promote_types(found.dtype, torch.float32))
-            for found in self.backbone.maps(images)
-        ]
+        maps = self.backbone.maps(images)
+        for stage, norm in enumerate(self.norms):
+            maps[stage] = norm(maps[stage]).relu()
+        pooled = [average(found) for found in maps]
         with in_full(images.device):  # distances of bfloat16 would be far from those of the images
             phis = [part(vector) for part, vector in zip(self.heads, pooled, strict=True)]
             stages = torch.stack(phis, dim=1)
@@ -89,8 +103,9 @@ class Network(System):
         return self(images)["fused"]  # type: ignore[no-any-return]
 
     def last_map(self) -> nn.Module:
-        """The last stage of the ResNet."""
-        return self.backbone.layer4
+        """The last stage of the ResNet, or the last batch norm of the DenseNet."""
+        trunk = self.backbone
+        return trunk.layer4 if isinstance(trunk, ResNet) else trunk.features.norm5
 
     def classifiers(self) -> list[nn.Module]:
         """None."""

@@ -24,10 +24,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.formats.settings.training import Phase, Recipe, Shuffled
 from reidpipe.layers.heads import Linear
+from reidpipe.layers.pooling import average
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.sampling import moved, resampled, shrunk
 from reidpipe.losses.consensus import consensus
-from reidpipe.runtime.machine import in_full
+from reidpipe.runtime.machine import in_full, single
 from reidpipe.runtime.settings import (
     Backbone,
     BatchSize,
@@ -77,7 +78,7 @@ class Network(System):
         rows, columns = (moved(shrunk(count, out), images) for count, out in sizes)
         with in_full(images.device):
             small = resampled(images, rows, columns)
-        return _mean(self.backbone(images)), _mean(self.smaller(small))
+        return average(self.backbone(images)), average(self.smaller(small))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """`large`, `small` and `scores`, those of the fusion: [B, C] each."""
@@ -88,7 +89,7 @@ class Network(System):
     def losses(self, out: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Three cross-entropies, and the consensus of either scale."""
         with in_full(labels.device):
-            kind = torch.promote_types(out["scores"].dtype, torch.float32)
+            kind = single(out["scores"].dtype)
             full = {name: part.to(kind) for name, part in out.items()}
             terms = {f"ce_{name}": F.cross_entropy(full[name], labels) for name in full}
             apart = [consensus(full[name], full["scores"]) for name in ("large", "small")]
@@ -105,10 +106,6 @@ class Network(System):
     def classifiers(self) -> list[nn.Module]:
         """One a scale, and the fusion's."""
         return [self.heads, self.fusion]
-
-
-def _mean(feature_map: Tensor) -> Tensor:
-    return feature_map.mean((2, 3), dtype=torch.promote_types(feature_map.dtype, torch.float32))
 
 
 def recipe(

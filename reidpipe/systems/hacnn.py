@@ -23,6 +23,7 @@ weights are those of `layers/initial.py`.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -32,9 +33,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Phase, Recipe, Shuffled
+from reidpipe.layers import convolutions
 from reidpipe.layers.heads import Linear
+from reidpipe.layers.pooling import average
 from reidpipe.layers.sampling import cut_out, moved, resampled, stretched
-from reidpipe.runtime.machine import in_full
+from reidpipe.runtime.machine import in_full, single
 from reidpipe.runtime.settings import (
     BatchSize,
     Fraction,
@@ -53,6 +56,8 @@ FEATURE = 512
 CENTRES = (-0.75, -0.25, 0.25, 0.75)
 """Of the regions at the start, before the hyperbolic tangent."""
 REDUCTION = 16
+convolution = partial(convolutions.convolution, bias=True)
+"""As in the code that it follows."""
 
 
 class Network(System):
@@ -87,7 +92,7 @@ class Network(System):
     def vectors(self, images: Tensor) -> list[Tensor]:
         """The global and the local feature [B, F]."""
         stem, plain, attended = self.backbone.maps(images)
-        whole = self.whole(_mean(attended[-1]))
+        whole = self.whole(average(attended[-1]))
         centres = [look(found) for look, found in zip(self.hard, plain, strict=True)]
         seen = (stem, *attended[:2])
         sizes = [
@@ -103,7 +108,7 @@ class Network(System):
             for found, centre, to, block in zip(seen, centres, smaller, self.local, strict=True):
                 part = _region(found, centre[:, region], *to)
                 below = block(part if below is None else part + below)
-            regions.append(_mean(below))  # type: ignore[arg-type]
+            regions.append(average(below))  # type: ignore[arg-type]
         return [whole, self.parts(torch.cat(regions, dim=1))]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -239,34 +244,23 @@ class Hard(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         with in_full(x.device):
-            centres: Tensor = super().forward(_mean(x)).tanh()
+            centres: Tensor = super().forward(average(x)).tanh()
         return centres.unflatten(1, (-1, 2))  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _region(feature_map: Tensor, centre: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """What is around `centre` [B, 2], as large as the map, then resized by [h, H] and [w, W]."""
     height, width = feature_map.shape[2:]
-    kind = torch.promote_types(centre.dtype, torch.float32)
+    kind = single(centre.dtype)
     with in_full(feature_map.device):
         own = cut_out(height, height, 1 / len(CENTRES), centre[:, 1].to(kind))
         wide = cut_out(width, width, 1.0, centre[:, 0].to(kind))
         return resampled(feature_map, rows.to(kind) @ own, columns.to(kind) @ wide)
 
 
-def _mean(feature_map: Tensor) -> Tensor:
-    kind = torch.promote_types(feature_map.dtype, torch.float32)
-    return feature_map.mean((2, 3), dtype=kind)
-
-
 def vector(channels: int, feature: int) -> nn.Sequential:
     """Linear map, batch norm, ReLU."""
     return nn.Sequential(nn.Linear(channels, feature), nn.BatchNorm1d(feature), nn.ReLU())
-
-
-def convolution(channels: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution with bias, batch norm, ReLU."""
-    conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2)
-    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
 
 
 def recipe(

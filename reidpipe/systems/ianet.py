@@ -17,7 +17,6 @@ code has for a later paper, is left out; images are resized as everywhere here.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -25,6 +24,7 @@ from reidpipe.attention.ianet import Attention
 from reidpipe.formats.settings.training import Identities, Phase, Recipe
 from reidpipe.layers.heads import Linear
 from reidpipe.layers.placement import middle_ends
+from reidpipe.layers.pooling import average
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.resnet import width
 from reidpipe.losses.triplet import hardest
@@ -86,9 +86,7 @@ class Network(System):
 
     def embed(self, images: Tensor) -> Tensor:
         """What the batch norm gives."""
-        feature_map: Tensor = self.backbone(images)
-        kind = torch.promote_types(feature_map.dtype, torch.float32)
-        out: Tensor = self.neck(feature_map.mean((2, 3), dtype=kind))
+        out: Tensor = self.neck(average(self.backbone(images)))
         return out
 
     def last_map(self) -> nn.Module:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.formats.settings.training import Identities, Phase, Recipe
+from reidpipe.layers.convolutions import convolution
 from reidpipe.layers.heads import Cosine
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.layers.stripes import stripes
@@ -69,7 +70,7 @@ class Network(System):
         self.backbone = ResNet(backbone, last_stride=2)
         self.branches = nn.ModuleList(Branch(ResNet(backbone)) for _ in PARTS[1:])
         channels, vectors = self.backbone.channels, len(PARTS) + sum(PARTS[1:])
-        self.reductions = nn.ModuleList(reduction(channels, reduced) for _ in range(vectors))
+        self.reductions = nn.ModuleList(convolution(channels, reduced) for _ in range(vectors))
         self.width = vectors * reduced
         self.head = Cosine(self.width, num_classes)
 
@@ -130,12 +131,6 @@ class Branch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.layer4(self.layer3(x))
         return out
-
-
-def reduction(channels: int, reduced: int) -> nn.Sequential:
-    """1x1 convolution without bias, batch norm, ReLU."""
-    conv = nn.Conv2d(channels, reduced, 1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(reduced), nn.ReLU(inplace=True))
 
 
 def recipe(

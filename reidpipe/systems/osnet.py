@@ -27,7 +27,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Phase, Recipe, Shuffled
+from reidpipe.layers.convolutions import convolution
 from reidpipe.layers.heads import Linear
+from reidpipe.layers.pooling import average
 from reidpipe.runtime.settings import (
     BatchSize,
     Fraction,
@@ -102,14 +104,13 @@ class Trunk(nn.Module):
         self.conv2 = stage(stem, second)
         self.conv3 = stage(second, third)
         self.conv4 = nn.Sequential(Block(third, fourth), Block(fourth, fourth))
-        self.conv5 = convolution(fourth, fourth, 1)
+        self.conv5 = convolution(fourth, fourth)
         self.fc = nn.Sequential(Full(fourth, WIDTHS[-1]), nn.BatchNorm1d(WIDTHS[-1]), nn.ReLU())
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.conv1(images))
         x = self.conv5(self.conv4(self.conv3(self.conv2(x))))
-        kind = torch.promote_types(x.dtype, torch.float32)
-        out: Tensor = self.fc(x.mean((2, 3), dtype=kind))
+        out: Tensor = self.fc(average(x))
         return out
 
 
@@ -119,7 +120,7 @@ class Block(nn.Module):
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
         middle = out // 4
-        self.first = convolution(channels, middle, 1)
+        self.first = convolution(channels, middle)
         self.streams = nn.ModuleList(
             nn.Sequential(*(lite(middle) for _ in range(depth))) for depth in range(1, STREAMS + 1)
         )
@@ -156,12 +157,6 @@ class Full(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
-def convolution(channels: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution without bias, batch norm, ReLU."""
-    conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
-
-
 def linear(channels: int, out: int) -> nn.Sequential:
     """Pointwise convolution without bias, batch norm; no ReLU."""
     return nn.Sequential(nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out))
@@ -180,7 +175,7 @@ def lite(channels: int) -> nn.Sequential:
 def stage(channels: int, out: int) -> nn.Sequential:
     """Two blocks and a transition to half the height and width."""
     blocks = (Block(channels, out), Block(out, out))
-    return nn.Sequential(*blocks, convolution(out, out, 1), nn.AvgPool2d(2, stride=2))
+    return nn.Sequential(*blocks, convolution(out, out), nn.AvgPool2d(2, stride=2))
 
 
 def recipe(

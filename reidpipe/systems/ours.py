@@ -14,13 +14,13 @@ open is in docs/decisions.md.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.formats.settings.training import Identities, Phase, Recipe
 from reidpipe.layers.heads import Cosine, Linear
 from reidpipe.layers.placement import place
+from reidpipe.layers.pooling import average
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.losses.circle import circle_logits, unified_logits
 from reidpipe.losses.triplet import batch_hard
@@ -82,8 +82,7 @@ class Network(System):
 
     def feature(self, images: Tensor) -> Tensor:
         """Globally averaged feature map, [B, D], not normalised; float32 also under autocast."""
-        feature_map: Tensor = self.backbone(images)
-        return feature_map.mean((2, 3), dtype=torch.promote_types(feature_map.dtype, torch.float32))
+        return average(self.backbone(images))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """`feature` [B, D], before the BN neck, and `scores` [B, C], the classifier's answer."""

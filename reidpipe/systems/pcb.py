@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reidpipe.formats.settings.training import Group, Phase, Recipe, Shuffled
+from reidpipe.layers.convolutions import convolution
 from reidpipe.layers.dropout import Dropout
 from reidpipe.layers.heads import Linear
 from reidpipe.layers.resnet import Backbone as ResNet
@@ -67,11 +68,7 @@ class Network(System):
         self.parts, self.descriptor = parts, descriptor
         self.backbone = ResNet(backbone)
         self.dropout = Dropout(dropout)
-        self.reduction = nn.Sequential(
-            nn.Conv2d(self.backbone.channels, reduced, 1, bias=False),
-            nn.BatchNorm2d(reduced),
-            nn.ReLU(inplace=True),
-        )
+        self.reduction = convolution(self.backbone.channels, reduced)
         self.heads = nn.ModuleList(Linear(reduced, num_classes, bias=True) for _ in range(parts))
         self.width = parts * (self.backbone.channels if descriptor == "g" else reduced)
 

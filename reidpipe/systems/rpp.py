@@ -20,13 +20,12 @@ Deviations. The rates of the paper's recipe are from memory and not verified.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from reidpipe.formats.settings.training import Group, Phase, Recipe, Shuffled
 from reidpipe.layers.dropout import Dropout
 from reidpipe.layers.trunks import load
-from reidpipe.runtime.machine import in_full
+from reidpipe.runtime.machine import in_full, single
 from reidpipe.runtime.settings import (
     Backbone,
     BatchSize,
@@ -82,7 +81,7 @@ class Network(pcb.Network):
         """The parts g [B, D, p]."""
         feature_map: Tensor = self.backbone(images)
         scores = self.masks(feature_map)
-        kind = torch.promote_types(feature_map.dtype, torch.float32)
+        kind = single(feature_map.dtype)
         with in_full(images.device):
             masks = scores.to(kind).softmax(1).flatten(2)
             found: Tensor = (

@@ -33,6 +33,7 @@ from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Group, Phase, Recipe, Shuffled
 from reidpipe.layers.dropout import Dropout
 from reidpipe.layers.heads import Linear
+from reidpipe.layers.pooling import average
 from reidpipe.layers.resnet import Backbone as ResNet
 from reidpipe.runtime.settings import (
     Backbone,
@@ -98,9 +99,7 @@ class Network(System):
 
     def embed(self, images: Tensor) -> Tensor:
         """What the Eigenlayer gives."""
-        feature_map: Tensor = self.backbone(images)
-        kind = torch.promote_types(feature_map.dtype, torch.float32)
-        out: Tensor = self.eigenlayer(feature_map.mean((2, 3), dtype=kind))
+        out: Tensor = self.eigenlayer(average(self.backbone(images)))
         return out
 
     def begin(self, phase: str) -> None:

@@ -1,6 +1,6 @@
 """Batches of augmented images, made ahead by workers where there are any."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from reidpipe.formats.settings.training import Identities, Recipe
+from reidpipe.formats.settings.training import Identities, Phase, Recipe
 from reidpipe.images.images import Images
 from reidpipe.images.loading import ahead
 from reidpipe.images.sampler import Indices, batches, shuffled
@@ -49,9 +49,9 @@ class TrainingSet(Dataset[Batch]):
         self.workers = workers
         self._epoch, self._rows = 0, self._batches(0)
         self.steps = len(self._rows)
-        """Batches of an epoch: the same number in every one."""
-        # Asked here: a worker process knows of no ranks.
-        self._share = ranks.share(recipe.batches.size)
+        """Batches of an epoch of the recipe's: the same number in every one."""
+        # Asked here: a worker process knows of no ranks, and a later phase would end the training.
+        self._share, *_ = [ranks.share(recipe.size(phase)) for phase in recipe.phases]
 
     @property
     def num_classes(self) -> int:
@@ -61,27 +61,48 @@ class TrainingSet(Dataset[Batch]):
         epoch, step = divmod(number, self.steps)
         if epoch != self._epoch:
             self._epoch, self._rows = epoch, self._batches(epoch)
-        size = len(self._rows[step])
-        places = range(step * size, (step + 1) * size)[self._share]
-        indices = self._rows[step][self._share]
+        return self.batch(self._rows[step], self._share, epoch, step)
+
+    def batch(self, rows: Indices, share: slice, epoch: int, step: int) -> Batch:
+        """The `share` of the images `rows`, as they come in a step of an epoch."""
+        size, indices = len(rows), rows[share]
+        places = range(step * size, (step + 1) * size)[share]
         images, boxes = augment(
-            self.images.take(indices),
-            places,
-            self.seed,
-            epoch,
-            **self.recipe.augment,
+            self.images.take(indices), places, self.seed, epoch, **self.recipe.augment
         )
         return Batch(images, boxes, torch.from_numpy(self.labels[indices]), indices)
 
+    def steps_of(self, phase: Phase) -> int:
+        """Batches of an epoch of the phase."""
+        return phase.pool.updates if phase.pool else self.steps
+
     def batches(
-        self, epoch: int, step: int, device: torch.device
+        self, epoch: int, step: int, end: int, device: torch.device
     ) -> AbstractContextManager[Iterator[Batch]]:
-        """All batches from `step` of `epoch` to the end of the run, for a network on `device`."""
-        order = range(epoch * self.steps + step, self.recipe.epochs * self.steps)
+        """All batches from `step` of `epoch` to the epoch `end`, for a network on `device`."""
+        order = range(epoch * self.steps + step, end * self.steps)
         return ahead(self, order, workers=self.workers, device=device)
+
+    def chosen(
+        self, rows: Sequence[Indices], epoch: int, device: torch.device
+    ) -> AbstractContextManager[Iterator[Batch]]:
+        """Batches of one epoch whose images are `rows`, all of one length."""
+        served = _Chosen(self, rows, epoch)
+        return ahead(served, range(len(rows)), workers=self.workers, device=device)
 
     def _batches(self, epoch: int) -> list[Indices]:
         kind, key = self.recipe.batches, {"seed": self.seed, "epoch": epoch}
         if isinstance(kind, Identities):
             return batches(self.labels, identities=kind.identities, images=kind.images, **key)
         return shuffled(len(self.labels), kind.size, **key)
+
+
+class _Chosen(Dataset[Batch]):
+    """The batches of one epoch."""
+
+    def __init__(self, data: TrainingSet, rows: Sequence[Indices], epoch: int) -> None:
+        self.data, self.rows, self.epoch = data, rows, epoch
+        self._share = ranks.share(len(rows[0]))
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.data.batch(self.rows[step], self._share, self.epoch, step)

@@ -1,8 +1,10 @@
 """The training of any system: the phases of its recipe, the losses of its network."""
 
 import math
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +12,14 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from reidpipe.errors import UserError
-from reidpipe.formats.settings.training import Recipe
+from reidpipe.formats.settings.training import Phase, Recipe
 from reidpipe.layers.dropout import draw_from
 from reidpipe.runtime import machine, ranks
 from reidpipe.runtime.progress import progress
 from reidpipe.systems import System
 from reidpipe.training.batches import Batch, TrainingSet
 from reidpipe.training.interruption import noticed
+from reidpipe.training.mining import mined
 from reidpipe.training.phases import ready, set_rate
 from reidpipe.training.position import Position, keep, put_back, restore
 from reidpipe.training.resume import State
@@ -46,18 +49,12 @@ def fit(
     learnable = {name for name, weight in model.named_parameters() if weight.requires_grad}
     scaler = torch.GradScaler(device.type, enabled=precision == "fp16")
     position, moments = restore(state, model, scaler)
-    steps, size = data.steps, recipe.batches.size
-    height, width = recipe.image_size
-    work = f"{recipe.batches} of {height}x{width}, {precision}"
-
-    with (
-        noticed() as stop,
-        progress(label, recipe.epochs * steps * size, quiet=ranks.rank() > 0) as show,
-        data.batches(position.epoch, position.step, device) as batches,
-    ):
-        for first, phase in recipe.starts():
-            last = first + phase.epochs
-            if position.epoch >= last:
+    run = _Run(model, data, recipe, seed, device, precision, state, scaler, position)
+    lengths = [phase.epochs * data.steps_of(phase) * recipe.size(phase) for phase in recipe.phases]
+    before = accumulate([0, *lengths[:-1]])
+    with noticed() as stop, progress(label, sum(lengths), quiet=ranks.rank() > 0) as show:
+        for (first, phase), images in zip(recipe.starts(), before, strict=True):
+            if position.epoch >= first + phase.epochs:
                 continue
             begins = (position.epoch, position.step) == (first, 0)
             if begins:
@@ -67,29 +64,86 @@ def fit(
             if not begins:  # a state that was saved before a phase has the moments of another
                 put_back(moments, optimiser)
             network = ranks.synchronised(model, device)
-            while position.epoch < last:
-                for batch in islice(batches, steps - position.step):
-                    rate = learning_rate(phase, position.epoch - first, position.step, steps)
-                    set_rate(optimiser, rate)
-                    draw_from(model, seed, position.epoch, position.step)
-                    with machine.memory_explained(device, work, MEMORY_FIX):
-                        loss, values = step(model, network, *batch.on(device), precision)
-                        check_finite(values, position, data.images.members, batch)
-                        descend(loss, optimiser, scaler)
-                    position.add(values)
-                    seen = (position.epoch * steps + position.step) * size
-                    show(seen, values={"epoch": position.epoch + 1, "lr": rate, **values})
-                    stopped = stop.noticed_by_any(device)
-                    if stopped or state.due(epoch_ends=False):
-                        keep(state, position, model, optimiser, scaler)
-                    if stopped:
-                        stop.leave(device)
-                # Also where a run goes on that was stopped after the epoch's last step.
-                rate = learning_rate(phase, position.epoch - first, steps - 1, steps)
-                position.end_epoch(rate, model.watched())
-                if position.epoch < recipe.epochs and state.due(epoch_ends=True):
+            for done, values in run.steps(phase, first, network, optimiser):
+                show(images + done, values=values)
+                stopped = stop.noticed_by_any(device)
+                # What a pool is made of is known where its epoch begins alone: it is finished.
+                if phase.pool and position.step < data.steps_of(phase):
+                    continue
+                if stopped or state.due(epoch_ends=False):
                     keep(state, position, model, optimiser, scaler)
+                if stopped:
+                    stop.leave(device)
     return position.history
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all steps of a run have in common."""
+
+    model: System
+    data: TrainingSet
+    recipe: Recipe
+    seed: int
+    device: torch.device
+    precision: str
+    state: State
+    scaler: GradScaler
+    position: Position
+
+    def steps(
+        self, phase: Phase, first: int, network: nn.Module, optimiser: Optimizer
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Take those that are left of a phase whose first epoch is `first`.
+
+        After each, how many images of the phase were seen, and what the step gave.
+        """
+        position, count, last = self.position, self.data.steps_of(phase), first + phase.epochs
+        if position.step == count:  # it was stopped after the last step of an epoch
+            self._close(phase, first, optimiser)
+        while position.epoch < last:
+            with self._batches(phase, last) as batches:
+                for batch in batches:
+                    rate = learning_rate(phase, position.epoch - first, position.step, count)
+                    set_rate(optimiser, rate)
+                    values = self._learn(batch, phase, network, optimiser)
+                    done = (position.epoch - first) * count + position.step
+                    told = {"epoch": position.epoch + 1, "lr": rate, **values}
+                    yield done * self.recipe.size(phase), told
+                    if position.step == count:
+                        self._close(phase, first, optimiser)
+
+    def _batches(self, phase: Phase, last: int) -> AbstractContextManager[Iterator[Batch]]:
+        """Those up to the epoch `last`, or of one epoch where they are found anew in each."""
+        epoch, data = self.position.epoch, self.data
+        if phase.pool is None:
+            return data.batches(epoch, self.position.step, last, self.device)
+        with machine.memory_explained(self.device, f"a pool of {phase.pool.images}", MEMORY_FIX):
+            rows = mined(self.model, data, phase.pool, epoch, self.device, self.precision)
+        return data.chosen(rows, epoch, self.device)
+
+    def _learn(
+        self, batch: Batch, phase: Phase, network: nn.Module, optimiser: Optimizer
+    ) -> dict[str, float]:
+        """One step."""
+        height, width = self.recipe.image_size
+        work = f"{phase.pool or self.recipe.batches} of {height}x{width}, {self.precision}"
+        position, images = self.position, self.data.images
+        draw_from(self.model, self.seed, position.epoch, position.step)
+        with machine.memory_explained(self.device, work, MEMORY_FIX):
+            loss, values = step(self.model, network, *batch.on(self.device), self.precision)
+            check_finite(values, position, images.members, batch)
+            descend(loss, optimiser, self.scaler)
+        position.add(values)
+        return values
+
+    def _close(self, phase: Phase, first: int, optimiser: Optimizer) -> None:
+        """End an epoch with a row of history."""
+        position, count = self.position, self.data.steps_of(phase)
+        rate = learning_rate(phase, position.epoch - first, count - 1, count)
+        position.end_epoch(rate, self.model.watched())
+        if position.epoch < self.recipe.epochs and self.state.due(epoch_ends=True):
+            keep(self.state, position, self.model, optimiser, self.scaler)
 
 
 def step(

@@ -41,9 +41,7 @@ def keep(
 ) -> None:
     """Write everything that the next step depends on."""
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
-    for number, values in optimiser.state_dict()["state"].items():
-        for name, value in values.items():
-            tensors[f"{_OPTIMISER}{number}.{name}"] = value
+    tensors |= {_OPTIMISER + name: value for name, value in moments(optimiser).items()}
     state.save(tensors, {"position": asdict(position), "scaler": scaler.state_dict()})
 
 
@@ -61,14 +59,23 @@ def restore(
     return Position(**about["position"]), _of(_OPTIMISER, tensors)
 
 
-def put_back(moments: Mapping[str, Tensor], optimiser: Optimizer) -> None:
+def moments(optimiser: Optimizer) -> dict[str, Tensor]:
+    """What it remembers of each parameter, by number and name."""
+    return {
+        f"{number}.{name}": value
+        for number, values in optimiser.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+
+
+def put_back(saved: Mapping[str, Tensor], optimiser: Optimizer) -> None:
     """Give the optimiser what it had when the state was saved."""
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     found: dict[int, dict[str, Any]] = {}
-    for name, tensor in moments.items():
+    for name, tensor in saved.items():
         number, kind = name.split(".", 1)
         like = parameters[int(number)]
-        # The fused optimiser walks through memory: moments must be laid out like the weights.
+        # The fused optimiser walks through memory: they must be laid out like the weights.
         if tensor.shape == like.shape:
             tensor = torch.empty_like(like).copy_(tensor)  # noqa: PLW2901
         found.setdefault(int(number), {})[kind] = tensor

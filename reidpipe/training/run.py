@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from reidpipe import systems
 from reidpipe.files import write_csv
+from reidpipe.formats import cells, weights
 from reidpipe.formats import manifest as manifest_file
-from reidpipe.formats import weights
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.images.images import Images
 from reidpipe.layers.initial import initialise, torch_stream
@@ -51,7 +53,8 @@ def train(
         machine: where.
         archive: the packed data set.
         manifest: its table.
-        start: file of the first weights; without one, or with an empty one, they are random.
+        start: file of the first weights, which without one, or with an empty one, are random; or
+            of the network's cell.
         model_file: to write.
         history_file: to write.
         code: digest of the code that trains.
@@ -65,8 +68,9 @@ def train(
     state_key = key({**config, "seed": seed, "code": code}, inputs)
     with State(state_key, writes=ranks.rank() == 0) as state:
         data = training_set(archive, manifest, recipe, seed, loading)
-        model = new_model(system, network, data.num_classes, seed)
-        if start and (tensors := weights.load(start)[0]):
+        own, tensors = beginning(start)
+        model = new_model(system, {**network, **own}, data.num_classes, seed)
+        if tensors:
             model.start_from(tensors)
         history = fit(
             model,
@@ -92,6 +96,15 @@ def train(
             rows = [[*row, name] for row, name in zip(rows, names, strict=True)]
         write_csv(history_file, columns, rows)
         state.remove()
+
+
+def beginning(start: Path | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a run starts from: arguments of its network that no parameter has, and weights."""
+    if start is None:
+        return {}, {}
+    if start.suffix == ".json":
+        return {"cell": cells.read(start)}, {}
+    return {}, weights.load(start)[0]
 
 
 def training_set(

@@ -1,6 +1,7 @@
 """What the weights stage does: first weights, at random, of torchvision, or of other people."""
 
 import pickle
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -34,9 +35,9 @@ from reidpipe.runtime.settings import Cluster
 from reidpipe.systems import network, recipe, trained
 from reidpipe.training.run import train
 
-# torchvision's two ResNet-50 files (its ResNet50_Weights names the addresses). The eight digits of
-# the file name are the first of its sha256.
+# Where torchvision's files lie. The eight digits of a file's name are the first of its sha256.
 TORCHVISION = "https://download.pytorch.org/models/"
+_DOTTED = re.compile(r"\.(norm|conv)\.([12])\.")
 
 
 def first_weights(entry: Mapping[str, Any], out: Path) -> None:
@@ -107,7 +108,12 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
             )
         download(TORCHVISION + source.file, path, expected_digest(source))
     tensors = read(path, source)
-    return {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+    return {
+        # DenseNets' files are of a time when names had one more dot.
+        _DOTTED.sub(r".\1\2.", name): value
+        for name, value in tensors.items()
+        if not name.startswith(("fc.", "classifier."))
+    }
 
 
 def read(path: Path, source: TorchvisionWeights | FileWeights) -> dict[str, Tensor]:

@@ -79,10 +79,10 @@ def test_the_embedded_profile_needs_nothing() -> None:
 def test_the_workers_batches_need_room(
     free: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Extraction of PCB holds most: 8 workers, two batches of 256 images of 3 x 384 x 128 bytes."""
+    """Extraction of GP-reid holds most: 8 workers, two batches of 256 images of 3 x 416 x 208."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free << 20))
     found = examined("paper", 1)["workers"]
-    assert found.startswith(f"{said} {free} MiB free in /dev/shm, 588 MiB needed")
+    assert found.startswith(f"{said} {free} MiB free in /dev/shm, 1014 MiB needed")
     assert ("docker run --shm-size" in found) == (said == "NO")
     assert "workers" not in examined("embedded", 1)
 

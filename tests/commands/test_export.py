@@ -133,6 +133,7 @@ def test_the_command_writes_a_model_that_embeds_any_number_of_images() -> None:
     assert str(ROOT).encode() not in OUT.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("extra")
 @pytest.mark.parametrize("options", [{"flip": True}, {"precision": "bf16"}])
 def test_it_gives_what_was_extracted(options: dict[str, object]) -> None:
@@ -140,12 +141,14 @@ def test_it_gives_what_was_extracted(options: dict[str, object]) -> None:
     assert exported(**options).fine(PARAMS.model_copy(update=options).precision)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("extra")
 def test_the_flip_is_that_of_the_features_whatever_the_parameters_say_now() -> None:
     extracted(flip=True)
     assert exported(flip=False).fine()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("extra")
 @pytest.mark.parametrize("spoil", ["model", "split"])
 def test_features_of_something_else_are_refused(spoil: str) -> None:

@@ -43,11 +43,13 @@ def test_no_other_line_changes_comments_included(copy: Path, dataset: str) -> No
     before = lines(copy)
     leave_out(dataset, copy)
     after = lines(copy)
-    listed = f"datasets: [{', '.join(runs.load(copy / 'runs.yaml').datasets)}]"
-    assert listed in after
+    left = runs.load(copy / "runs.yaml")
+    listed = [f"datasets: [{', '.join(left.datasets)}]", f"cells: [{', '.join(left.cells)}]"]
+    assert set(listed) <= set(after)
+    assert dataset not in left.cells
     gone = [line for line in before if line not in after]
-    assert [line for line in after if line not in before] == [listed]
-    named = (f"dataset: {dataset}", f"runs/{dataset}-", "datasets:", f"ours-{dataset}")
+    assert [line for line in after if line not in before] == [x for x in listed if x not in before]
+    named = (f"dataset: {dataset}", f"runs/{dataset}-", "datasets:", "cells:", f"ours-{dataset}")
     own = [line for line in gone if any(name in line for name in named)]
     assert len(gone) - len(own) <= sum(line.lstrip().startswith("#") or not line for line in before)
     assert all(line in own or line.lstrip().startswith("#") or not line for line in gone)

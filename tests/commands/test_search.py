@@ -7,7 +7,6 @@ import os
 import tarfile
 import tempfile
 import unicodedata
-import zipfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,51 +19,25 @@ from typer.testing import CliRunner
 
 from reidpipe.cli import app
 from reidpipe.commands import search as search_module
-from reidpipe.commands.search import Found, search
 from reidpipe.datasets.sources.listing import Tree
 from reidpipe.datasets.sources.opening import open_tree
 from reidpipe.errors import UserError
-from reidpipe.formats.params import load
 from reidpipe.formats.pictures import decode
 from reidpipe.images.transforms import normalise
 from reidpipe.reporting.pictures.rank_list import HEIGHT, NEUTRAL, WIDTH, strip
-from reidpipe.runtime.settings import Loading
 from reidpipe.systems.trained import load as load_trained
-from tests.trained import SIZE, photograph, trained
-
-ROOT = Path(__file__).parents[2]
-# The workers that training would have: a search has none, for they would share the open archive.
-PROFILE = load(ROOT / "params.yaml", profile="embedded").active.model_copy(
-    update={"loading": Loading(workers=2)}
-)
-NAMES = [f"camera{number % 2}/{number}.png" for number in range(7)]
+from tests.commands.searches import MODEL, NAMES, found, furnish
+from tests.trained import SIZE, photograph
 
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trained run, a gallery as a folder and as a zip, and a query."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    Path("params.yaml").symlink_to(ROOT / "params.yaml")
-    trained(Path("runs/mine/model.safetensors"))
-    with zipfile.ZipFile("gallery.zip", "w") as zipped:
-        for number, name in enumerate(NAMES):
-            Path("gallery", name).parent.mkdir(parents=True, exist_ok=True)
-            Path("gallery", name).write_bytes(photograph(number))
-            zipped.writestr(name, photograph(number))
-    Path("who.png").write_bytes(photograph(3))
-
-
-def found(
-    gallery: str = "gallery", query: str = "who.png", top: int = 10, *, strict: bool = False
-) -> Found:
-    model = Path("runs/mine/model.safetensors")
-    return search(model, Path(gallery), query, PROFILE, top, strict=strict)
+    furnish(tmp_path, monkeypatch)
 
 
 def embedded(contents: list[bytes]) -> Tensor:
     """Unit embeddings by the obvious way."""
-    model = load_trained(Path("runs/mine/model.safetensors")).model
+    model = load_trained(MODEL).model
     height, width = SIZE
     images = [Image.open(io.BytesIO(content)).convert("RGB") for content in contents]
     small = [image.resize((width, height), Image.Resampling.BICUBIC) for image in images]
@@ -95,8 +68,8 @@ def test_a_zip_is_searched_as_a_folder_is() -> None:
 
 
 def test_an_image_of_the_gallery_is_no_match_of_itself() -> None:
-    result = found(query=NAMES[3])
-    assert result.query == photograph(3)
+    result = found("gallery", NAMES[3])
+    assert result.queries == (photograph(3),)
     assert NAMES[3] not in [match.name for match in result.matches]
     assert result.matches == found().matches[1:]
 
@@ -192,7 +165,7 @@ def test_photographs_are_seen_upright(orientation: int, kind: str) -> None:
     assert {first.name, second.name} == {NAMES[3], name}
     assert second.distance < 0.001
     # As the query as well.
-    nearest = found(query=f"gallery/{name}", top=1).matches[0]
+    nearest = found("gallery", f"gallery/{name}", top=1).matches[0]
     assert (nearest.name, nearest.distance < 0.001) == (NAMES[3], True)
 
 
@@ -215,13 +188,13 @@ def test_depth_and_transparency_are_what_eyes_see() -> None:
     "query", [NAMES[3], f"gallery/{NAMES[3]}", f"./gallery/../gallery/{NAMES[3]}"]
 )
 def test_a_query_in_the_gallery_is_left_out_however_it_is_named(query: str) -> None:
-    assert NAMES[3] not in [match.name for match in found(query=query).matches]
+    assert NAMES[3] not in [match.name for match in found("gallery", query).matches]
 
 
 def test_names_with_accents_are_found_in_either_form() -> None:
     name = unicodedata.normalize("NFD", "Zoë.png")
     Path("gallery", name).write_bytes(photograph(5))
-    assert found(query="Zoë.png").images == len(NAMES)
+    assert found("gallery", "Zoë.png").images == len(NAMES)
 
 
 def test_a_whole_scene_is_noted() -> None:

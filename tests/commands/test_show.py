@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from reidpipe.cli import app
 from reidpipe.commands.show import build, list_targets
 from reidpipe.errors import UserError
+from reidpipe.files import digest
 from reidpipe.formats import queries, ranking
 from tests.parallel import built_once
 from tests.reporting import fake
@@ -122,10 +123,41 @@ def test_a_fresh_clone_has_no_models_and_no_histories(repository: Path) -> None:
     assert row.endings == {}
 
 
+def test_foreign_features_are_shown_where_the_lock_has_their_split(repository: Path) -> None:
+    row = build("table2", repository).rows[-1]
+    assert (row.method, row.status) == ("foreign: theirs", "of another split")
+    path, lock = "data/splits/market1501.csv", json.loads((repository / "dvc.lock").read_text())
+    md5 = digest(repository / path, "md5")
+    lock["stages"]["split@market1501"] = {"outs": [{"path": path, "md5": md5}]}
+    (repository / "dvc.lock").write_text(json.dumps(lock))
+    row = build("table2", repository).rows[-1]
+    assert row.status == "not trained here"
+    assert row.versus_baseline
+
+
+def test_a_table_of_foreign_features_alone_is_one(repository: Path) -> None:
+    about = repository / "reports/foreign/theirs/about.json"
+    about.write_text(about.read_text().replace('"market1501"', "null"))
+    (own,) = build("table5", repository).rows
+    assert own.method == "foreign: theirs"
+
+
 def test_the_targets_are_the_rows(repository: Path) -> None:
     assert f"evaluate@{RUN}" in list_targets("table1", repository)
     found = list_targets("table3", repository)
-    rows = ("svdnet", "hac", "dpfl", "dare", "pcb", "rpp", "ianet", "osnet", "ours-pretrained")
+    rows = (
+        "svdnet",
+        "aacn",
+        "hac",
+        "dpfl",
+        "dare",
+        "gpreid",
+        "pcb",
+        "rpp",
+        "ianet",
+        "osnet",
+        "ours-pretrained",
+    )
     assert found == [f"evaluate@dukemtmc-{row}" for row in rows]
 
 

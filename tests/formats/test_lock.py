@@ -10,9 +10,12 @@ import pytest
 from reidpipe.commands.scores import scores
 from reidpipe.errors import UserError
 from reidpipe.formats import queries, ranking
+from reidpipe.formats.lock import emptied
 from reidpipe.formats.queries import Queries
 from reidpipe.formats.ranking import Ranking
+from reidpipe.formats.yaml import parsed
 from reidpipe.runtime import git
+from tests.fresh import ROOT
 
 RANKING = Path("runs/one/ranking.npz")
 SCORES = queries.FOLDER / "one.csv"
@@ -94,3 +97,12 @@ def test_outside_of_a_repository_nobody_is_told_to_fetch(
         with pytest.raises(UserError) as caught:
             ask()
         assert caught.value.details["fix"] == "run it in a clone of the repository"
+
+
+def test_an_emptied_lock_lacks_the_entries_that_were_named_alone() -> None:
+    text = (ROOT / "dvc.lock").read_text()
+    gone = {"train@market1501-tri", "report"}
+    before, after = (parsed(t.encode(), "", "")["stages"] for t in (text, emptied(text, gone)))
+    assert after == {name: entry for name, entry in before.items() if name not in gone}
+    assert len(before) - len(after) == len(gone)
+    assert emptied(text, set()) == text

@@ -30,7 +30,7 @@ def cases(draw: st.DrawFn) -> tuple[NDArray[np.int64], int, int]:
     return np.array(labels, dtype=np.int64), identities, draw(st.integers(1, 5))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(cases(), st.integers(0, 1000), st.integers(0, 50))
 def test_promises(case: tuple[NDArray[np.int64], int, int], seed: int, epoch: int) -> None:
     labels, identities, images = case
@@ -117,7 +117,7 @@ def test_any_number_of_workers_gives_the_same_batches(tmp_path: Path, cache_mb: 
     def served(workers: int) -> list[Batch]:
         """From the second batch of the third epoch to the end of the run, the fourth."""
         data = TrainingSet(images, LABELS, recipe, 0, workers)
-        with data.batches(2, 1, torch.device("cpu")) as found:
+        with data.batches(2, 1, recipe.epochs, torch.device("cpu")) as found:
             return list(found)
 
     alone, one, two = (served(workers) for workers in (0, 1, 2))

@@ -68,11 +68,12 @@ def losses_of_phase(system: str, number: int) -> list[float]:
     optimiser = ready(model, phase, learnable)
     set_rate(optimiser, phase.lr)
     random = torch_stream("golden", "images")
-    images = torch.randn(8, 3, *recipe(system).image_size, generator=random).double()
+    size = phase.pool.size if phase.pool else 8
+    images = torch.randn(size, 3, *recipe(system).image_size, generator=random).double()
     values = []
     for step in range(4):
         draw_from(model, "golden", step)
-        loss = torch.stack(list(model.losses(model(images), labels()).values())).sum()
+        loss = torch.stack(list(model.losses(model(images), labels(size)).values())).sum()
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

@@ -152,14 +152,16 @@ def test_ci_run_has_every_target_that_checks() -> None:
     assert recipes["coverage"].strip() == f"{recipes['test'].strip()} --cov"
     assert '-m "$(FAST)"' in recipes["test"]
     assert '-m "$(LONG)"' in recipes["slow"]
-    assert "\nFAST := not slow and not browser\n" in makefile
-    assert script.endswith(' slow LONG="slow or browser"\n'), "each test is in one of the two"
+    assert "\nFAST := not slow and not browser and not paper\n" in makefile
+    assert script.endswith(' slow LONG="slow or browser"\n'), (
+        "each test is in one of the two, those of `paper` excepted"
+    )
 
 
 def test_make_bench_runs_claims_of_speed_and_no_study() -> None:
     """A new script is one or the other: it comes into Makefile, or here."""
-    studies = {"faults", "fingerprint", "gate", "lengths", "mutations", "odd", "pipeline"}
-    studies |= {"variants"}
+    studies = {"faults", "fingerprint", "gate", "large", "lengths", "mutations"}
+    studies |= {"odd", "pipeline", "pose", "spread", "threads", "variants"}
     listed = re.search(r"^SPEED := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert listed
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}

@@ -10,7 +10,11 @@ import pytest
 from reidpipe.runtime.settings import attentions
 from tests.pipeline.clone import ROOT, Clone, stages_run
 
+pytestmark = pytest.mark.slow
+
 STAGES = sorted({path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} - {"resolve"})
+ALONE = {"report", "pose"}
+"""They have no items."""
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +88,13 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., in
 def test_without_a_plan_no_stage_touches_anything(
     started: Callable[..., int], stage: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    item = [] if stage == "report" else ["market1501-ours"]
+    item = [] if stage in ALONE else ["market1501-ours"]
     assert started(stage, *item) == 2
     assert capsys.readouterr().err.startswith("error: the plan cannot be read")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"report"}))
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - ALONE))
 def test_what_the_plan_does_not_have_is_named(
     started: Callable[..., int], stage: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

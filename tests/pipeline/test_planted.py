@@ -36,7 +36,8 @@ class OneRun(Clone):
         """Have these runs alone in runs.yaml, and no models to take away."""
         listed = yaml.safe_load((ROOT / "runs.yaml").read_text())
         kept = {name: listed["runs"][name] for name in runs}
-        listed |= {"datasets": ["market1501"], "weights": ["random"], "runs": kept}
+        listed |= {"datasets": ["market1501"], "weights": ["random", "resnet"], "cells": []}
+        listed |= {"runs": kept}
         (self.folder / "runs.yaml").write_text(yaml.safe_dump(listed))
         pipeline = (ROOT / "dvc.yaml").read_text().partition("\nartifacts:")[0]
         (self.folder / "dvc.yaml").write_text(pipeline)

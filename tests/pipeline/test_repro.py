@@ -59,7 +59,7 @@ EVERY = ["train", "extract", "report"]
     [
         ("attention/eca.py", "padding=k // 2", "padding=(k - 1) // 2", EVERY),
         ("attention/eca.py", "PLACE = ", "# a comment\nPLACE = ", []),
-        ("training/loop.py", "while position", "# a comment\n            while position", []),
+        ("training/loop.py", "while position", "# a comment\n        while position", []),
         ("reporting/report.py", "for table in tables", "for table in [*tables]", ["report"]),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from reidpipe.errors import UserError
+from reidpipe.formats import lock
 from reidpipe.plan.resolve import plan, resolve
 
 ROOT = Path(__file__).parents[2]
@@ -62,10 +63,11 @@ def test_the_committed_plan_is_that_of_the_committed_files() -> None:
 def test_the_lock_was_made_by_the_committed_plan() -> None:
     """A stage that ran with another one would be run again: the numbers are not of this code."""
     made = json.loads((ROOT / "plan.json").read_text())
-    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    stages = lock.stages(root=ROOT)  # DVC's YAML is 1.2, in which 5e-05 is a number
     listed = yaml.safe_load((ROOT / "runs.yaml").read_text())
     names = {"report"} | {f"{s}@{d}" for s in ("download", "split") for d in listed["datasets"]}
-    names |= {f"weights@{role}" for role in listed["weights"]}
+    names |= {f"weights@{role}" for role in listed["weights"]} | {"pose"}
+    names |= {f"cell@{name}" for name in listed["cells"]}
     names |= {f"{s}@{run}" for s in ("train", "extract", "evaluate") for run in listed["runs"]}
     assert set(stages) - {"resolve"} == names
     for name in names:
@@ -117,7 +119,7 @@ def test_the_gate_and_the_other_profile_concern_nothing(copy: Path) -> None:
 
 def test_a_value_of_evaluation_retrains_nothing(copy: Path) -> None:
     before = plan(copy)
-    old = "  evaluate:\n    device: cpu\n    threads: 2\n    instructions: avx2\n  report:"
+    old = "  evaluate:\n    device: cpu\n    threads: 1\n    instructions: avx2\n  report:"
     put(copy / "params.yaml", old, old.replace("    device", "    top_k: 10\n    device"))
     kinds = {name.partition("@")[0] for name in stale(before, plan(copy))}
     assert kinds == {"evaluate", "report"}
@@ -241,6 +243,15 @@ def test_a_wrong_recipe_is_named(copy: Path, own: str, words: str) -> None:
             "start: runs/market1501-ours/model.safetensors, system: rpp",
             "found:    system: ours, dataset: market1501",
         ),
+        ("start: data/cells/msmt17.json, system: autoreid", "expected: system: autoreid"),
+        ("start: data/cells/msmt17.json, system: pcb", "a cell that is not for it"),
+        ("start: data/cells/market.json, system: autoreid", "did you mean"),
+        ("system: aacn", "data/weights/pose.safetensors for the system aacn"),
+        (
+            "start: data/weights/pose.safetensors, system: aacn, options: {pose_width: 8}",
+            "pose_width: 32",
+        ),
+        ("start: data/weights/pose.safetensors, system: pcb", "found:    system: pcb"),
         ("start: runs/dukemtmc-pcb/model.safetensors, system: rpp", "dataset: dukemtmc"),
         (
             "start: runs/market1501-pcb/model.safetensors, system: rpp, options: {parts: 3}",
@@ -257,7 +268,7 @@ def test_a_run_of_a_system_that_cannot_be_is_named(copy: Path, own: str, words: 
 
 
 def test_a_role_that_the_profile_lacks_is_named(copy: Path) -> None:
-    put(copy / "runs.yaml", "weights: [random, resnet, osnet]", "weights: [random, resnet, osnt]")
+    put(copy / "runs.yaml", "resnet101, osnet]", "resnet101, osnt]")
     put(copy / "runs.yaml", "runs:\n", "runs: {}\nothers:\n")
     text = (copy / "runs.yaml").read_text().partition("others:")[0]
     (copy / "runs.yaml").write_text(text)

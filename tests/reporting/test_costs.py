@@ -56,6 +56,7 @@ def test_parameters_that_attention_adds(attention: str, extra: int) -> None:
     assert (with_attention.multiply_adds > plain.multiply_adds) == (attention != "none")
 
 
+@pytest.mark.slow
 def test_the_table_has_the_profiles_network_and_the_papers(inputs: Inputs) -> None:
     found = costs(inputs.runs)
     run = inputs.runs["market1501-eca"]

@@ -62,6 +62,23 @@ def test_the_same_inputs_give_the_same_bytes(
     assert digests(again) == digests(reported)
 
 
+def test_foreign_features_are_a_row_of_their_data_set(reported: Path) -> None:
+    """As they are the run's own, they differ from Ours as much as the run does."""
+    with (reported / "reports/tables/table2.csv").open(newline="") as file:
+        rows = {row["run"]: row for row in csv.DictReader(file)}
+    theirs, pcb = rows["foreign/theirs"], rows["market1501-pcb"]
+    assert (theirs["method"], theirs["status"]) == ("foreign: theirs", "not trained here")
+    own = ("method", "run", "status", "trained_to_the_end")
+    apart = ("_paper", "_difference")
+    for name, value in theirs.items():
+        if name not in own and not name.endswith(apart):
+            assert value == pcb[name], name
+    text = (reported / "reports/index.html").read_text()
+    assert len(re.findall(r'class="method" data-value="\d+">foreign: theirs\n', text)) == 1
+    for name in ("table1", "table3", "table4", "complexity", "claims"):
+        assert "foreign" not in (reported / f"reports/tables/{name}.md").read_text()
+
+
 def test_complexity_has_every_rebuilt_run(reported: Path) -> None:
     with (reported / "reports/tables/complexity.csv").open() as file:
         lines = {line["run"]: line for line in csv.DictReader(file)}

@@ -50,6 +50,7 @@ def test_another_file_is_refused(inputs: Inputs, tmp_path: Path, text: str) -> N
         seed_tables(tmp_path, inputs.results, 0)
 
 
+@pytest.mark.slow
 def test_the_report_has_the_table(repository: Path, entry: dict[str, Any], tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(repository, root, symlinks=True)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torchvision
 
 from reidpipe.losses.triplet import batch_hard
 from reidpipe.systems.dare import Network
@@ -34,7 +35,7 @@ def test_a_stage_knows_nothing_of_later_ones() -> None:
     model = dare().eval()
     with torch.no_grad():
         before = model(images("dare"))["stages"]
-        for weight in model.backbone.layer4.parameters():
+        for weight in model.last_map().parameters():
             weight.mul_(2)
         after = model(images("dare"))["stages"]
     assert torch.equal(before[:, :3], after[:, :3])
@@ -48,6 +49,24 @@ def test_the_fused_loss_teaches_all_stages() -> None:
         weight = model.get_submodule(f"backbone.layer{layer}.0.conv1").weight
         assert weight.grad is not None
         assert weight.grad.any()  # type: ignore[operator]
+
+
+def test_a_densenets_stages_are_its_dense_blocks() -> None:
+    model = Network(3, trunk="densenet201", hidden=8, embedding=4).eval()
+    reference = torchvision.models.densenet201(weights=None).eval()
+    reference.load_state_dict(model.backbone.state_dict(), strict=False)
+    x = torch.randn(2, 3, 64, 32)
+    with torch.no_grad():
+        maps = model.backbone.maps(x)
+        torch.testing.assert_close(maps[-1], reference.features(x).relu())
+        shapes = [tuple(found.shape[1:]) for found in maps]
+        assert shapes == [(256, 16, 8), (512, 8, 4), (1792, 4, 2), (1920, 2, 1)]
+        first = model.heads[0](model.norms[0](maps[0]).relu().mean((2, 3)))
+        torch.testing.assert_close(model(x)["stages"][:, 0], first)
+        last = model.heads[3](maps[3].mean((2, 3)))
+        torch.testing.assert_close(model(x)["stages"][:, 3], last)
+    assert len(model.norms) == 3
+    assert model.last_map()(torch.ones(1, 1920, 2, 1)).shape == (1, 1920, 2, 1)
 
 
 def test_each_vector_has_a_soft_margin() -> None:

@@ -48,8 +48,9 @@ def workers(profile: ProfileParams, recipes: Iterable[Recipe]) -> Iterator[Findi
     needed = ahead * max(
         3
         * math.prod(recipe.image_size)
-        * max(recipe.batches.size // profile.machine.nodes, extracted)
+        * max(recipe.size(phase) // profile.machine.nodes, extracted)
         for recipe in recipes
+        for phase in recipe.phases
     )
     free = shutil.disk_usage(SHARED_MEMORY).free
     yield Finding(

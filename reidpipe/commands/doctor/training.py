@@ -44,7 +44,7 @@ def runs(
     total = 0.0
     for name, run in table.items():
         recipe = recipes[name]
-        alike = repr((run["system"], run["network"], recipe.image_size, recipe.batches))
+        alike = repr((run["system"], run["network"], recipe.image_size, largest(recipe)))
         try:
             if alike not in measured:
                 where = Cluster.model_validate(run["machine"])
@@ -55,9 +55,9 @@ def runs(
             yield from_error(name, error)
             continue
         seconds, needed = measured[alike]
-        steps = images[run["dataset"]] / recipe.batches.size
-        total += seconds * steps * recipe.epochs
-        known = f"about {duration(seconds * steps * recipe.epochs)}" if steps else "unknown time"
+        took = seconds / largest(recipe) * seen(recipe, images[run["dataset"]])
+        total += took
+        known = f"about {duration(took)}" if took else "unknown time"
         full = f"one step needs more than the {available:.1f} GiB of {device}"
         yield Finding(
             name,
@@ -66,6 +66,20 @@ def runs(
             fix="lower train.identities (P) or train.image_size",
         )
     yield Finding("all runs", fine=True, found=f"about {duration(total)} of training")
+
+
+def largest(recipe: Recipe) -> int:
+    """Images of the largest batch of any phase."""
+    return max(recipe.size(phase) for phase in recipe.phases)
+
+
+def seen(recipe: Recipe, images: int) -> int:
+    """Images that a training with `images` sees, each as often as it does; 0 where unknown."""
+    by_phase = (
+        phase.epochs * (phase.pool.updates * phase.pool.size if phase.pool else images)
+        for phase in recipe.phases
+    )
+    return sum(by_phase) if images else 0
 
 
 def kind(run: Mapping[str, Any]) -> str:
@@ -78,7 +92,7 @@ def step_cost(
     run: Mapping[str, Any], recipe: Recipe, where: Cluster, device: torch.device
 ) -> tuple[float, float]:
     """Seconds of one training step, and the GiB that it needs of the device's memory."""
-    share = recipe.batches.size // (where.devices * where.nodes)
+    share = largest(recipe) // (where.devices * where.nodes)
     model = new_model(run["system"], run["network"], share, seed=0)
     machine.on_device(model, device).train()
     draw_from(model, 0)

@@ -4,10 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reidpipe.runtime.settings import Fraction, Layout, NonNegativeInt, PositiveInt, Section
-
-People = Annotated[int, Field(gt=0, le=100_000)]
-Cameras = Annotated[int, Field(ge=2, le=15)]
+from reidpipe.runtime.settings import (
+    Cameras,
+    Fraction,
+    Layout,
+    NonNegativeInt,
+    People,
+    PositiveInt,
+    Section,
+)
 
 
 class Counts(Section):

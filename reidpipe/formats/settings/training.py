@@ -6,15 +6,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from reidpipe.formats.settings.data import Cameras, People
 from reidpipe.runtime.settings import (
     OURS,
     BatchSize,
+    Cameras,
     Fraction,
     Keywords,
     Milestones,
     NonNegativeFloat,
     NonNegativeInt,
+    People,
     PositiveFloat,
     PositiveInt,
     Section,
@@ -51,6 +52,31 @@ class Shuffled(Section):
         return str(self.size)
 
 
+class Pool(Section):
+    """Triplets of images that are near or far where they should not be, found anew in each epoch.
+
+    An epoch is as many batches as are made of one pool; each is query, positive, negative in turns.
+    """
+
+    images: PositiveInt
+    """Drawn at random from the training set, and embedded."""
+    triplets: BatchSize
+    """Of a batch."""
+    updates: PositiveInt
+    """Batches that are made of one pool."""
+    hardest: PositiveInt
+    """Pairs of positive and negative with the largest difference of distance, of which chance takes
+    one."""
+
+    @property
+    def size(self) -> int:
+        """Images of a batch."""
+        return 3 * self.triplets
+
+    def __str__(self) -> str:
+        return f"{self.triplets} x 3"
+
+
 class Group(Section):
     """Parameters whose names begin with `prefix`, and what of the phase's values holds for them."""
 
@@ -82,6 +108,8 @@ class Phase(Section):
     """The first that fits a parameter holds."""
     frozen: tuple[str, ...] = ()
     """Names of modules without gradients and in evaluation mode; * is anything."""
+    pool: Pool | None = None
+    """Its batches, where they are not the recipe's."""
 
     @model_validator(mode="after")
     def _decay_begins_before_the_end(self) -> Self:
@@ -104,6 +132,10 @@ class Recipe(Section):
     def epochs(self) -> int:
         """Of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    def size(self, phase: Phase) -> int:
+        """Images of a batch."""
+        return (phase.pool or self.batches).size
 
     def starts(self) -> Iterator[tuple[int, Phase]]:
         """Each phase after the number of epochs that precede it."""

@@ -31,8 +31,15 @@ class PublishedRow(BaseModel):
 
     method: str
     run: str | None = None
+    form: str = ""
+    """What the method is called beside its name, where it is trained."""
     note: str = ""
     """Where the form that is trained is not the published one."""
+
+    @property
+    def trained_as(self) -> str:
+        """What the row is called where it is trained."""
+        return f"{self.method} ({self.form})" if self.form else self.method
 
     @property
     def values(self) -> dict[str, Decimal]:

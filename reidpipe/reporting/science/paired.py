@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from reidpipe.metrics.bootstrap import Difference, paired_by_seed
 from reidpipe.reporting.reading.results import LEAST_SEEDS, Scores
 
@@ -21,6 +23,13 @@ class Pairs:
         """The seeds that a difference of two runs stands on; none where it is of one training."""
         common = self._results[run].by_seed.keys() & self._results[other].by_seed.keys()
         return sorted(common) if len(common) >= LEAST_SEEDS else []
+
+    def same_queries(self, run: str, other: str) -> bool:
+        """Whether both were evaluated, and on the same queries."""
+        if not {run, other} <= self._results.keys():
+            return False
+        a, b = (self._results[name].queries.query for name in (run, other))
+        return np.array_equal(a, b)
 
     def difference(self, run: str, other: str, metric: str) -> Difference:
         """Points that `run` is above `other` in `metric`.

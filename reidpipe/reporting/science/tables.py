@@ -24,7 +24,16 @@ from reidpipe.reporting.science.ending import Ending
 from reidpipe.reporting.science.paired import Pairs
 from reidpipe.runtime.settings import OURS
 
-Status = Literal["rebuilt", "cited", "left out", "not evaluated", "not in the paper"]
+Status = Literal[
+    "rebuilt",
+    "cited",
+    "left out",
+    "not evaluated",
+    "not in the paper",
+    "not trained here",
+    "of another split",
+]
+"""Of features from elsewhere the last two, or that they were not evaluated."""
 CENT = Decimal("0.01")
 
 
@@ -193,10 +202,10 @@ def build_table(
         result = results.get(row.run or "")
         rows.append(
             Row(
-                method=row.method,
+                method=row.trained_as if result else row.method,
                 run=row.run,
                 status=_status(row, result, trained=row.run in runs),
-                cells=_cells(row, source.columns, result, bootstrap),
+                cells=cells(row, source.columns, result, bootstrap),
                 versus_baseline=_versus(row.run, baseline, results, pairs),
                 as_started=_as_started(row, source, runs),
                 endings=result.endings if result else {},
@@ -247,7 +256,7 @@ def _status(source: PublishedRow, result: Scores | None, *, trained: bool) -> St
     return "rebuilt" if source.values else "not in the paper"
 
 
-def _cells(
+def cells(
     source: PublishedRow,
     columns: tuple[str, ...],
     result: Scores | None,
@@ -308,7 +317,9 @@ def _forms(source: PublishedTable, rows: list[Row], runs: Mapping[str, Run]) -> 
     trained = {row.run for row in rows if row.status == "rebuilt" and row.run}
     if all(runs[run].system == OURS for run in trained):
         return ()
-    notes = [f"{row.method}: {row.note}" for row in source.rows if row.note and row.run in trained]
+    notes = [
+        f"{row.trained_as}: {row.note}" for row in source.rows if row.note and row.run in trained
+    ]
     own = "Compared systems have networks, image sizes and lengths of their own (docs/systems.md)."
     return (own, *notes)
 

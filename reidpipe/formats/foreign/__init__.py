@@ -1,0 +1,1 @@
+"""Features that another programme made: what they come in, and what they scored here."""

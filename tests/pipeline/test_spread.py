@@ -1,0 +1,228 @@
+"""Runs side by side, on each way: the lock in the end is `dvc repro`'s, whatever was killed.
+
+REIDPIPE_KILLS says how often each kind of kill is tried, at moments that are drawn anew each time;
+without it two of the four kinds are, once.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from ray.cluster_utils import Cluster
+
+from reidpipe.commands.spread.cluster import SCRATCH
+from tests.commands.spread.test_lines import SBATCH
+from tests.fresh import environment
+from tests.pipeline.clone import REIDPIPE, Clone, stages_run
+from tests.pipeline.test_planted import OneRun
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_spread")]
+
+ASKED = os.environ.get("REIDPIPE_KILLS", "")
+TIMES = int(ASKED or 1)
+RUNS = "market1501-tri", "market1501-tri-cir"
+LONGEST = 8.0
+"""Seconds after the first run has begun, in which something is killed; trainings are longer."""
+
+
+class TwoRuns(OneRun):
+    """Two runs on their data set, tiny, with more epochs."""
+
+    def shrink(self) -> None:
+        Clone.shrink(self)
+        self.keep(*RUNS)
+        path = self.folder / "params.yaml"
+        embedded, paper = path.read_text().split("\npaper:")
+        embedded = re.sub(r"( )epochs: 1\b", r"\1epochs: 60", embedded)
+        path.write_text(f"{embedded}\npaper:{paper}")
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
+    return TwoRuns(tmp_path_factory.mktemp("two") / "clone")
+
+
+@pytest.fixture(scope="module")
+def lock(untouched: TwoRuns, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a plain `dvc repro` writes."""
+    plain = untouched.copy(tmp_path_factory.mktemp("plain") / "clone")
+    plain.run("dvc", "repro", *(f"evaluate@{run}" for run in RUNS))
+    return plain.read("dvc.lock")
+
+
+@pytest.fixture
+def clone(untouched: TwoRuns, tmp_path: Path) -> Iterator[Clone]:
+    made = untouched.copy(tmp_path / "clone")
+    yield made
+    for process in below(made.folder):
+        process.kill()
+
+
+def spread(clone: Clone) -> "subprocess.Popen[str]":
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        [*REIDPIPE, "spread", "--at-once", "2", *RUNS],
+        cwd=clone.folder,
+        env=environment(PATH=path, PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout or ():
+        if re.match(rf"({'|'.join(RUNS)}): began", line):
+            break
+    time.sleep(random.uniform(0, LONGEST))  # noqa: S311
+    return process
+
+
+def below(folder: Path) -> list[psutil.Process]:
+    """Processes that work in a checkout of the clone."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(folder / ".dvc/tmp/spread"):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def a_stage(clone: Clone) -> list[psutil.Process]:
+    return [p for p in below(clone.folder) if "stages." in " ".join(p.cmdline()[1:3])]
+
+
+def a_worker(clone: Clone) -> list[psutil.Process]:
+    """The process of Ray's above a task."""
+    found = []
+    for process in below(clone.folder):
+        found += [p for p in process.parents() if p.name().startswith("ray::")]
+    return found
+
+
+def kill_one(find: Callable[[Clone], list[psutil.Process]], clone: Clone) -> None:
+    """Waits for one, where it is between two."""
+    deadline = time.monotonic() + 20
+    while not (found := find(clone)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    found[0].kill()
+
+
+def check(clone: Clone, lock: str) -> None:
+    check_lock(clone, lock)
+    for run in RUNS:
+        log = (clone.folder / f".dvc/tmp/spread/logs/{run}.log").read_text()
+        ends = [m for m in re.finditer(rf"^{run} (\d+)/(\d+)\b", log, re.M) if m[1] == m[2]]
+        assert len(ends) == 1, "trained to its end once"
+
+
+def check_lock(clone: Clone, lock: str) -> None:
+    assert clone.read("dvc.lock") == lock
+    assert clone.reidpipe("spread", "--dry", *RUNS).stdout == ""
+
+
+seldom = pytest.mark.skipif(not ASKED, reason="REIDPIPE_KILLS is not set")
+again = pytest.mark.parametrize("attempt", range(TIMES))
+
+
+@again
+@pytest.mark.parametrize("find", [a_stage, pytest.param(a_worker, marks=seldom)])
+def test_a_killed_task_or_worker_is_begun_again(
+    find: Callable[[Clone], list[psutil.Process]], attempt: int, clone: Clone, lock: str
+) -> None:
+    process = spread(clone)
+    kill_one(find, clone)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    check(clone, lock)
+
+
+@again
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=seldom)])
+def test_the_same_command_goes_on_after_the_head_is_killed(
+    number: signal.Signals, attempt: int, clone: Clone, lock: str
+) -> None:
+    process = spread(clone)
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    clone.reidpipe("spread", "--at-once", "2", *RUNS)
+    check(clone, lock)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Path]]]:
+    """A cluster of two nodes, each with a folder of its own; its address and the folders."""
+    head = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    folders = [tmp_path / "node one", tmp_path / "node two"]
+    for folder in folders:
+        head.add_node(num_cpus=2, env_vars={SCRATCH: str(folder), "OMP_NUM_THREADS": "1"})
+    yield head.address, folders
+    head.shutdown()
+
+
+def test_two_nodes_without_a_common_folder_by_a_remote(
+    nodes: tuple[str, list[Path]], clone: Clone, lock: str, tmp_path: Path
+) -> None:
+    address, folders = nodes
+    clone.run("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    clone.reidpipe("spread", "--address", address, "--by-remote", *RUNS)
+    check(clone, lock)
+    assert not (clone.folder / ".dvc/tmp/spread/tasks").exists()
+    caches = [{path.name for path in (f / "cache/files").rglob("*")} for f in folders]
+    assert all(caches)
+    assert caches[0] ^ caches[1], "each has what its own tasks made or needed"
+
+
+def test_the_lines_for_slurm_do_the_same_without_ray(
+    clone: Clone, lock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sbatch").write_text(SBATCH)
+    (tmp_path / "sbatch").chmod(0o755)
+    (tmp_path / "lines.sh").write_text(clone.reidpipe("spread", "--lines", *RUNS).stdout)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    clone.run("sh", "-eu", str(tmp_path / "lines.sh"))
+    said = clone.reidpipe("spread", "--gather", *RUNS).stdout
+    assert stages_run(said) == ["resolve"]
+    check_lock(clone, lock)
+
+
+def test_a_sweep_leaves_an_experiment_per_combination(clone: Clone) -> None:
+    refused = clone.reidpipe("spread", "-S", "seed=1,2", RUNS[0], check=False)
+    assert refused.returncode == 2
+    assert "not current" in refused.stderr
+    clone.reidpipe("spread", RUNS[0])
+    clone.commit("trained")
+    before = clone.state()
+    sweep = ("-S", "seed=1,2", "-S", "embedded.evaluate.bootstrap.samples=50")
+    planned = clone.reidpipe("spread", "--dry", *sweep, "-S", "triplet=true,false", RUNS[0])
+    assert planned.stdout.count("train@") == 4
+    clone.reidpipe("spread", *sweep, RUNS[0])
+    assert clone.state() == before
+    (head,) = json.loads(clone.run("dvc", "exp", "show", "--json", "--hide-workspace").stdout)
+    assert len(head["experiments"]) == 2
+
+
+def test_a_task_that_fails_costs_the_others_nothing(clone: Clone) -> None:
+    path = clone.folder / "stages/train.py"
+    text = path.read_text()
+    slip = f'    if run == "{RUNS[0]}":\n        raise SystemExit(2)\n'
+    marked = "    model = Path(model_file(run))\n"
+    assert marked in text
+    path.write_text(text.replace(marked, slip + marked))
+    result = clone.reidpipe("spread", *RUNS, check=False)
+    assert result.returncode == 2
+    assert f"logs/{RUNS[0]}.log" in result.stderr
+    assert RUNS[1] not in result.stderr
+    assert "Traceback" not in result.stderr
+    done = clone.run("dvc", "repro", f"evaluate@{RUNS[1]}").stdout
+    assert stages_run(done) == ["resolve"], "the other has left what it made"
