@@ -9,7 +9,8 @@ from reidpipe.training.weights import first_weights
 
 def main() -> None:
     role, entry = plan.asked("weights", __doc__)
-    first_weights(entry, Path(f"data/weights/{role}.safetensors"))
+    if said := first_weights(entry, Path(f"data/weights/{role}.safetensors")):
+        print(said)
 
 
 if __name__ == "__main__":

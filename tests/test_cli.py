@@ -53,6 +53,7 @@ COMMANDS = {
     ],
     "export": ["run", "file"],
     "leave-out": ["dataset"],
+    "adopt": ["file", "out", "--height", "--width", "--last-stride", "--ceil"],
     "spread": [
         "runs",
         "--set-param",

@@ -13,6 +13,7 @@ from typing import ParamSpec
 
 import typer
 
+from reidpipe.cli.adopt import adopt
 from reidpipe.cli.check import check
 from reidpipe.cli.compare import compare
 from reidpipe.cli.doctor import doctor
@@ -59,7 +60,7 @@ def in_root(command: Callable[P, None]) -> Callable[P, None]:
 
 COMMANDS = (
     *(doctor, check, reproduced, show, compare, evaluate, seeds, search, export, leave_out),
-    spread,
+    *(spread, adopt),
 )
 for command in COMMANDS:
     app.command()(in_root(command))

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    features: Annotated[Path, typer.Argument(help="A .safetensors, .npz, or .npy with a .csv.")],
+    features: Annotated[
+        Path,
+        typer.Argument(
+            help="A .safetensors, .npz, or .npy with a .csv; or a model's .safetensors."
+        ),
+    ],
     data: Annotated[
         str, typer.Option(help="The data set whose images the rows are; without, by their labels.")
     ] = "",
@@ -24,7 +29,10 @@ def evaluate(
         Path | None, typer.Option(help="A list of names, or a CSV of names or labels.")
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="cosine or euclidean; default: the profile's, or else cosine.")
+        str,
+        typer.Option(
+            help="cosine or euclidean; default: the profile's, else the model's, else cosine."
+        ),
     ] = "",
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Re-rank, also where the profile does not.")
@@ -38,7 +46,7 @@ def evaluate(
 
     Example: reidpipe evaluate theirs.npz --data market1501
     """
-    from reidpipe.commands.evaluate import judge
+    from reidpipe.commands.evaluate import judge, usual_metric
     from reidpipe.formats import params
     from reidpipe.formats.foreign import results
     from reidpipe.formats.settings.evaluation import EvaluateParams
@@ -46,13 +54,21 @@ def evaluate(
     machine = exclusive(csv=csv, json=json)
     if metric not in {"", "cosine", "euclidean"}:
         raise typer.BadParameter(f"{metric} is neither cosine nor euclidean", param_hint="--metric")
-    section = params.load().active.evaluate
+    active = params.load().active
+    section = active.evaluate
     asked = {
-        "metric": metric or section.metric or "cosine",
+        "metric": metric or section.metric or usual_metric(features),
         "rerank": section.rerank or ({} if rerank else None),
     }
     settings = EvaluateParams.model_validate(section.model_dump() | asked)
-    found = judge(features, name or features.stem, settings, data=data, table=names)
+    found = judge(
+        features,
+        name or features.stem,
+        settings,
+        data=data,
+        table=names,
+        extraction=active.extract,
+    )
     metrics = results.read_metrics(found.folder / results.METRICS)
     columns = [Column("metric"), Column("value")]
     if machine:

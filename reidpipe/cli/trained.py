@@ -10,11 +10,13 @@ RUNS = Path("runs")
 
 
 def model_file(run: str) -> Path:
-    """Where the train stage leaves the model of `run`.
+    """Where the train stage leaves the model of `run`; a file's name stands for the file.
 
     Raises:
         UserError: there is none.
     """
+    if run.endswith(".safetensors"):
+        return Path(run)
     known = sorted(path.parent.name for path in RUNS.glob("*/model.safetensors"))
     if run not in known:
         raise UserError(

@@ -1,6 +1,6 @@
 """Judge features from elsewhere by the code that judges the runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,14 +8,20 @@ from reidpipe.errors import UserError, nearest
 from reidpipe.evaluation import matching
 from reidpipe.evaluation.evaluate import evaluate
 from reidpipe.evaluation.matching import Matched
+from reidpipe.extraction.embeddings import extract
 from reidpipe.files import check_writable, digest
 from reidpipe.formats import features as features_file
-from reidpipe.formats import manifest, runs
+from reidpipe.formats import manifest, runs, weights
 from reidpipe.formats.foreign import layouts, results
 from reidpipe.formats.foreign.layouts import Given
 from reidpipe.formats.foreign.results import ABOUT, FOLDER, METRICS, QUERIES, About
 from reidpipe.formats.settings.evaluation import EvaluateParams
+from reidpipe.formats.settings.extraction import ExtractParams
 from reidpipe.runtime import machine
+from reidpipe.runtime.settings import OURS, Metric, metric
+from reidpipe.systems.trained import is_model
+
+AS_EVER = ExtractParams()
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,21 @@ class Judged:
 
 
 def judge(
-    path: Path, name: str, params: EvaluateParams, *, data: str = "", table: Path | None = None
+    path: Path,
+    name: str,
+    params: EvaluateParams,
+    *,
+    data: str = "",
+    table: Path | None = None,
+    extraction: ExtractParams = AS_EVER,
 ) -> Judged:
     """Write `reports/foreign/NAME`, in place of what was there; all of it or nothing.
 
     Args:
-        path: a file of features, as docs/foreign.md says.
+        path: a file of features, as docs/foreign.md says, or of a model, which embeds them first.
         name: what the result is called.
         params: metric, re-ranking, bootstrap and machine.
+        extraction: how a model embeds.
         data: the data set whose query and gallery images the rows are.
         table: a CSV of names or labels; without, what is in the file or beside it.
 
@@ -52,7 +65,7 @@ def judge(
     check_writable(folder / ABOUT)
     machine.prepare(params.device, params.threads, params.instructions)  # before anything computes
     split = _split(data) if data else None
-    given = layouts.read(path, table)
+    given = _embedded(path, data, extraction) if is_model(path) else layouts.read(path, table)
     matched = _matched(given, split)
     found = matched.features
     about = About(
@@ -72,6 +85,28 @@ def judge(
         _evaluated(Path(scratch), about, params)
         _put(Path(scratch), folder)
     return Judged(folder, *counts, by_names, kind)
+
+
+def usual_metric(path: Path) -> Metric:
+    """What a file's features are compared by, where nobody says: a model has its system's."""
+    return metric(weights.about(path).get("system", OURS)) if is_model(path) else "cosine"
+
+
+def _embedded(model: Path, data: str, params: ExtractParams) -> Given:
+    """The features of a data set by a model, whose file they are then said to be of."""
+    if not data:
+        raise UserError(
+            "a model embeds the images of a data set, and none is named",
+            where=model,
+            expected="--data DATASET",
+            found=", ".join(runs.load().datasets),
+        )
+    split = _split(data)
+    archive = Path(f"data/raw/{data}.zip")
+    with TemporaryDirectory() as scratch:
+        features = Path(scratch, "features.safetensors")
+        extract(model, archive, split, params, features)
+        return replace(layouts.read(features), files=(model,))
 
 
 def _split(data: str) -> Path:

@@ -5,7 +5,8 @@ metadata in hash order, which differs between processes: two keys would mean two
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,29 @@ def save(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) ->
     write_bytes(path, to_bytes(stored, {_KEY: json.dumps(about, sort_keys=True)}))
 
 
+def about(path: Path) -> dict[str, Any]:
+    """The JSON document of a file that `save` wrote; raises what `load` raises."""
+    with _opened(path) as file:
+        found: dict[str, Any] = json.loads((file.metadata() or {})[_KEY])
+    return found
+
+
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors on the CPU and the JSON document of a file that `save` wrote.
 
     Raises:
         UserError: the file is missing, truncated, or not one of ours.
     """
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        return tensors, json.loads((file.metadata() or {})[_KEY])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            about = json.loads((file.metadata() or {})[_KEY])
+            yield file
     except FileNotFoundError:
         raise UserError(
             "a weights or features file is missing", where=path, fix="dvc repro (or dvc pull)"
@@ -46,4 +60,3 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             found=f"{type(error).__name__}: {error}",
             fix=f"delete it and run dvc repro; it is {path.stat().st_size} bytes long",
         ) from None
-    return tensors, about

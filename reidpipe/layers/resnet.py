@@ -59,13 +59,20 @@ SHAPES: dict[str, tuple[type[Block], list[int], int]] = {
     "resnet34": (BasicWithSlots, [3, 4, 6, 3], 64),
     "resnet50": (BottleneckWithSlots, [3, 4, 6, 3], 64),
     "resnet101": (BottleneckWithSlots, [3, 4, 23, 3], 64),
+    # With FastReID's stem (JDAI-CV/fast-reid), whose pooling has no padding and rounds up.
+    "resnet18_ceil": (BasicWithSlots, [2, 2, 2, 2], 64),
+    "resnet34_ceil": (BasicWithSlots, [3, 4, 6, 3], 64),
+    "resnet50_ceil": (BottleneckWithSlots, [3, 4, 6, 3], 64),
+    "resnet101_ceil": (BottleneckWithSlots, [3, 4, 23, 3], 64),
 }
+CEIL = "_ceil"
 
 
 class Backbone(nn.Module):
     """Images [B, 3, H, W] -> feature map [B, D, H/16, W/16]; D is `channels`.
 
-    With a `last_stride` of 2, as torchvision has it, the map is [B, D, H/32, W/32].
+    With a `last_stride` of 2, as torchvision has it, the map is [B, D, H/32, W/32]. The names are
+    keys of `SHAPES`; one that ends in `_ceil` has FastReID's stem.
     """
 
     def __init__(self, name: str, last_stride: int = 1) -> None:
@@ -75,7 +82,8 @@ class Backbone(nn.Module):
         self.conv1 = nn.Conv2d(3, planes, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        ceil = name.endswith(CEIL)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=0 if ceil else 1, ceil_mode=ceil)
         out = planes * block.expansion
         self.layer1 = stage(block, planes, planes, depths[0], stride=1)
         self.layer2 = stage(block, out, 2 * planes, depths[1], stride=2)

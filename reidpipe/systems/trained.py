@@ -44,6 +44,16 @@ def load(path: Path) -> Trained:
         ) from None
 
 
+def is_model(path: Path) -> bool:
+    """Whether `path` is a file that `load` may read, by its name and its beginning alone."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        return "num_classes" in checkpoint.about(path)
+    except UserError:
+        return False
+
+
 def _size(pixels: Sequence[int]) -> tuple[int, int]:
     height, width = pixels
     if min(height, width) <= 0:

@@ -1,6 +1,5 @@
 """What the weights stage does: first weights, at random, of torchvision, or of other people."""
 
-import pickle
 import re
 import sys
 import tempfile
@@ -8,10 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import TypeAdapter
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.hub import download_url_to_file
 
@@ -21,6 +17,8 @@ from reidpipe.datasets.sources.locating import folder
 from reidpipe.errors import UserError
 from reidpipe.files import digest
 from reidpipe.formats import weights
+from reidpipe.formats.checkpoints import files
+from reidpipe.formats.checkpoints.renaming import renamed
 from reidpipe.formats.settings.data import SyntheticSource
 from reidpipe.formats.settings.training import (
     FileWeights,
@@ -40,8 +38,10 @@ TORCHVISION = "https://download.pytorch.org/models/"
 _DOTTED = re.compile(r"\.(norm|conv)\.([12])\.")
 
 
-def first_weights(entry: Mapping[str, Any], out: Path) -> None:
+def first_weights(entry: Mapping[str, Any], out: Path) -> str:
     """Write the tensors that `entry` of the plan asks for, by the names of the system's trunk.
+
+    Returns what is worth saying about where they come from, or nothing.
 
     Those of a ResNet are torchvision's without fc. A file without tensors stands for random
     weights, which each run draws by its own seed.
@@ -50,17 +50,19 @@ def first_weights(entry: Mapping[str, Any], out: Path) -> None:
     source = TypeAdapter(WeightsSource).validate_python(entry["source"])
     if isinstance(source, RandomWeights):
         weights.save(out, {}, {"source": source.source})
-        return
+        return ""
     machine.pin(entry["instructions"])  # reading a file makes a network too, to see that it fits
+    said = ""
     if isinstance(source, SyntheticWeights):
         tensors = trained_on_others(source, entry)
     elif isinstance(source, TorchvisionWeights):
         tensors = from_torchvision(source)
     else:
-        tensors = read(folder() / source.file, source)
+        tensors, said = of_others(source)
     trunk = network(entry["system"])(1, **entry["network"]).backbone
     load_trunk(trunk, tensors)  # what does not fit is named here, not in every run
     weights.save(out, tensors, {"backbone": trunk.name, "source": source.source})
+    return said
 
 
 def trained_on_others(source: SyntheticWeights, entry: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -116,8 +118,22 @@ def from_torchvision(source: TorchvisionWeights) -> dict[str, Tensor]:
     }
 
 
+def of_others(source: FileWeights) -> tuple[dict[str, Tensor], str]:
+    """The trunk in a user's file, whichever code wrote it, and what was found there.
+
+    Names that are of no code base we know are taken for those of our trunk.
+    """
+    tensors = read(folder() / source.file, source)
+    found = renamed(tensors)
+    if found is None:
+        return tensors, ""
+    trunk = found.trunk
+    rest = f"{len(tensors) - len(trunk)} tensors of the rest are left out"
+    return trunk, f"{source.file}: {found.base.name}; {len(trunk)} tensors of the trunk, {rest}"
+
+
 def read(path: Path, source: TorchvisionWeights | FileWeights) -> dict[str, Tensor]:
-    """Tensors of a user's file, a safetensors one or torch's, of which no code is run.
+    """Tensors of a user's file, by its names.
 
     Raises:
         UserError: it is missing, another one than `source` says, or holds something else.
@@ -125,19 +141,7 @@ def read(path: Path, source: TorchvisionWeights | FileWeights) -> dict[str, Tens
     if not path.exists():
         raise UserError("a weights file is missing", where=path, fix=f"put it into {folder()}")
     check_digest(path, source)
-    if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise UserError("not a safetensors file", where=path, found=error) from None
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError("not a weights file of torch", where=path, found=error) from None
-    if not isinstance(tensors, dict):
-        found = type(tensors).__name__
-        raise UserError("not a state dict", where=path, expected="tensors by name", found=found)
-    return tensors
+    return files.read(path)
 
 
 def download(url: str, path: Path, sha256: str) -> None:

@@ -49,6 +49,10 @@ SIZES = {
         {"image_size": (64, 32), "batch_size": 8, "epochs": 2, "milestones": (1,)},
     ),
     "ianet": Small(R10, PK),
+    "ide": Small(
+        {**R10, "hidden": 24},
+        {"image_size": (64, 32), "batch_size": 8, "head_epochs": 1, "epochs": 2},
+    ),
     "aacn": Small(
         {**R10, "pose_width": 8, "composed": 16},
         {"image_size": (32, 16), "batch_size": 8, "epochs": 2, "milestones": (1,)},
