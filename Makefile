@@ -52,7 +52,7 @@ images: $(READY) ## Redraw the README's pictures from reports/figures (synthetic
 
 lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-	    --extra dev --extra index --extra onnx --extra spread pyproject.toml --output-file requirements.lock
+	    --extra dev --extra index --extra onnx --extra openvino --extra spread pyproject.toml --output-file requirements.lock
 
 clean: ## Remove the environment (data, runs and the DVC cache stay)
 	rm -rf $(VENV)

@@ -59,12 +59,24 @@ def threshold(run: str, fpr: str) -> float:
     return float(metrics[start + fpr])
 
 
+def known_threshold(run: str, fpr: str) -> float | None:
+    """What `threshold` finds, or None."""
+    try:
+        return threshold(run, fpr)
+    except UserError:
+        return None
+
+
 def data_set(run: str) -> tuple[Path, Path]:
     """The zip and the manifest that `run` is evaluated on.
 
     Raises:
         UserError: runs.yaml has no such run.
     """
+    if run.endswith(".safetensors"):
+        known = ", ".join(runs.load().datasets)
+        raise UserError(
+            "a model file is of no data set", where=run, expected="--data DATASET", found=known
+        )
     table = runs.load().runs
-    name = table[runs.known_run(run, list(table))].dataset
-    return Path(f"data/raw/{name}.zip"), Path(f"data/splits/{name}.csv")
+    return runs.files_of(table[runs.known_run(run, list(table))].dataset)

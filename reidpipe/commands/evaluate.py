@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reidpipe.errors import UserError, nearest
+from reidpipe.errors import UserError
 from reidpipe.evaluation import matching
 from reidpipe.evaluation.evaluate import evaluate
 from reidpipe.evaluation.matching import Matched
@@ -64,7 +64,7 @@ def judge(
     folder = FOLDER / results.checked_name(name)
     check_writable(folder / ABOUT)
     machine.prepare(params.device, params.threads, params.instructions)  # before anything computes
-    split = _split(data) if data else None
+    split = runs.files_of(data)[1] if data else None
     given = _embedded(path, data, extraction) if is_model(path) else layouts.read(path, table)
     matched = _matched(given, split)
     found = matched.features
@@ -101,24 +101,11 @@ def _embedded(model: Path, data: str, params: ExtractParams) -> Given:
             expected="--data DATASET",
             found=", ".join(runs.load().datasets),
         )
-    split = _split(data)
-    archive = Path(f"data/raw/{data}.zip")
+    archive, split = runs.files_of(data)
     with TemporaryDirectory() as scratch:
         features = Path(scratch, "features.safetensors")
         extract(model, archive, split, params, features)
         return replace(layouts.read(features), files=(model,))
-
-
-def _split(data: str) -> Path:
-    known = runs.load().datasets
-    if data not in known:
-        raise UserError(
-            f"there is no data set {data!r}",
-            where=f"{runs.RUNS_FILE}: datasets",
-            expected=", ".join(known),
-            fix=nearest(data, known),
-        )
-    return Path(f"data/splits/{data}.csv")
 
 
 def _matched(given: Given, split: Path | None) -> Matched:

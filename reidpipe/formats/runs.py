@@ -72,6 +72,23 @@ def model_file(run: str) -> str:
     return f"runs/{run}/model.safetensors"
 
 
+def files_of(dataset: str, path: Path = RUNS_FILE) -> tuple[Path, Path]:
+    """The zip and the manifest of a data set.
+
+    Raises:
+        UserError: runs.yaml has no such data set.
+    """
+    known = load(path).datasets
+    if dataset not in known:
+        raise UserError(
+            f"there is no data set {dataset!r}",
+            where=f"{path}: datasets",
+            expected=", ".join(known),
+            fix=nearest(dataset, known),
+        )
+    return Path(f"data/raw/{dataset}.zip"), Path(f"data/splits/{dataset}.csv")
+
+
 def load(path: Path = RUNS_FILE) -> Runs:
     """Read and check runs.yaml.
 

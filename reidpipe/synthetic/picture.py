@@ -76,7 +76,7 @@ def photographed(
         hidden = _passer_by(exposure, hits, source.crowded, rng)
         hidden |= _thing(exposure, source.occluded, rng)
         occluded = float((hidden & hits.mask).sum() / max(1, int(hits.mask.sum())))
-    pixels = developed(camera, _halved(exposure.image), rng)
+    pixels = developed(camera, halved(exposure.image), rng)
     return Photograph(pixels, _degrees(yaw), occluded, brightness, _seen(places, box, hidden))
 
 
@@ -132,10 +132,10 @@ def _background(scene: Scene, camera: Camera, box: Box, rng: np.random.Generator
     """The scene behind a spot where a person stands, and that person's shadow."""
     across, before = float(rng.uniform(0, LENGTH)), float(rng.uniform(0.5, scene.deepest))
     image = scene.window(box.x, box.y, across, before)
-    return image * _shadow(box, camera, scene.is_ground(box.y, before))[..., None]
+    return image * shadow(box, camera, scene.is_ground(box.y, before))[..., None]
 
 
-def _shadow(box: Box, camera: Camera, ground: Mask) -> Floats:
+def shadow(box: Box, camera: Camera, ground: Mask) -> Floats:
     """Light that is left H x W: a dark patch at the feet and a long one away from the light."""
     x, z = box.x[None, :], -box.y[:, None] / np.sin(camera.pitch)
     away = -np.array([camera.light[0], camera.light[2]])
@@ -148,13 +148,20 @@ def _shadow(box: Box, camera: Camera, ground: Mask) -> Floats:
 
 
 def _paint(exposure: _Exposure, solids: Solids, hits: Hits, person: Person) -> None:
-    normal, local, material = surface(solids, hits, exposure.box.x, exposure.box.y)
+    light = exposure.camera, exposure.brightness
+    exposure.image[hits.mask] = reflected(person, solids, hits, exposure.box, light)
+
+
+def reflected(
+    person: Person, solids: Solids, hits: Hits, box: Box, light: tuple[Camera, float]
+) -> Floats:
+    """Light [N, 3] of the N pixels that see the person, of a camera and its brightness."""
+    normal, local, material = surface(solids, hits, box.x, box.y)
     reflectance = np.zeros_like(normal)
     for index, fabric in enumerate(person.fabrics):
         mine = material == index
         reflectance[mine] = colours(fabric, local[mine])
-    light = lit(exposure.camera, normal, exposure.brightness)
-    exposure.image[hits.mask] = reflectance * light[:, None]
+    return np.asarray(reflectance * lit(light[0], normal, light[1])[:, None])
 
 
 def _passer_by(exposure: _Exposure, hits: Hits, share: float, rng: np.random.Generator) -> Mask:
@@ -180,7 +187,7 @@ def _thing(exposure: _Exposure, share: float, rng: np.random.Generator) -> Mask:
     return occluder.mask
 
 
-def _halved(image: Floats) -> Floats:
+def halved(image: Floats) -> Floats:
     """Mean of each block of oversampled pixels."""
     height, width, _ = image.shape
     step = OVERSAMPLE
