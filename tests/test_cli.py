@@ -51,7 +51,7 @@ COMMANDS = {
         "--csv",
         "--json",
     ],
-    "export": ["run", "file"],
+    "export": ["run", "file", "--for", "--input", "--batch", "--half", "--unit", "--data"],
     "leave-out": ["dataset"],
     "adopt": ["file", "out", "--height", "--width", "--last-stride", "--ceil"],
     "spread": [
