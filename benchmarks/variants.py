@@ -65,6 +65,9 @@ def main(words: list[str]) -> None:
     if unknown := options.keys() - {"seeds", "against", "processes"}:
         sys.exit(f"there is no option --{min(unknown)}")
     seeds, processes = numbers(options.get("seeds", "0-4")), int(options.get("processes", 1))
+    start = Path(plan()["train"][run]["start"])
+    if not start.exists():
+        sys.exit(f"{start} is missing, from which {run} starts: dvc repro weights")
     first: dict[Data, list[Queries]] = {}
     if "against" in options:
         table = seeds_file.read(seeds_file.FOLDER / f"{options['against']}.csv")
