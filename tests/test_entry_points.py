@@ -36,6 +36,7 @@ STAGES = {
 }
 """Those that compute, and what each is asked for."""
 COMMANDS = {
+    "adopt": ("theirs.pth", "ours.safetensors"),
     "doctor": (),
     "evaluate": (f"runs/{RUN}/features.safetensors",),
     "export": (RUN, "out.onnx"),
@@ -90,6 +91,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tensors |= {"camid": torch.tensor([1, 1, 2, 2])}
     tensors |= {"subset": torch.tensor([0, 0, 1, 1], dtype=torch.uint8)}
     checkpoint.save(root / f"runs/{RUN}/features.safetensors", tensors, {"run": RUN})
+    torch.save(tensors, root / "theirs.pth")
     with zipfile.ZipFile(root / "gallery.zip", "w") as zipped:
         for number in range(2):
             zipped.writestr(f"{number}.png", photograph(number))

@@ -30,9 +30,12 @@ def adopt(
     Example: reidpipe adopt osnet_x1_0_market.pth osnet.safetensors
     """
     from reidpipe.commands import adopt as adopting
+    from reidpipe.formats import params
+    from reidpipe.runtime import machine
 
     if out.suffix != ".safetensors":
         raise typer.BadParameter(f"{out} does not end in .safetensors", param_hint="OUT")
+    machine.pin(params.load().active.extract.instructions)
     choices = adopting.Choices(last_stride, ceil)
     found = adopting.adopt(file, out, image_size=(height, width), choices=choices)
     print(f"{file}: {found.base}, {found.trunk}; {found.fitting} tensors fit, none is missing")

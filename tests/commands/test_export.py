@@ -180,6 +180,7 @@ def test_features_of_something_else_are_refused(spoil: str) -> None:
     assert not OUT.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("extra")
 def test_the_example_of_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
     extracted(flip=True)
@@ -262,6 +263,7 @@ def test_batches_are_as_large_as_they_are_asked_for(batch: int, calls: list[int]
     assert seen == calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(
     "form",
@@ -336,6 +338,7 @@ def test_a_norm_of_one_is_refused_where_distances_are_euclidean() -> None:
         exporting.export(source, OUT, form, params=PARAMS, metric="euclidean")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("extra")
 def test_a_model_file_is_compared_with_torch_itself() -> None:
     MODEL.rename("mine.safetensors")

@@ -15,6 +15,7 @@ from tests.trained import photograph, trained
 
 pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
 
+pytestmark = pytest.mark.slow
 SCRIPTS = Path(__file__).parents[2] / "docs/tracking"
 PEOPLE, LINES = 2, 60
 

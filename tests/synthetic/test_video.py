@@ -14,6 +14,7 @@ def film() -> list[list[Frame]]:
     return [list(filmed(camera, people=PEOPLE, frames=FRAMES, seed=1)) for camera in (0, 1)]
 
 
+@pytest.mark.slow
 def test_everybody_crosses_both_cameras(film: list[list[Frame]]) -> None:
     for frames in film:
         seen = [box.person for frame in frames for box in frame.detections]
@@ -21,6 +22,7 @@ def test_everybody_crosses_both_cameras(film: list[list[Frame]]) -> None:
         assert min(seen.count(person) for person in range(PEOPLE)) > 20
 
 
+@pytest.mark.slow
 def test_boxes_lie_in_the_picture_and_once_per_person(film: list[list[Frame]]) -> None:
     for frame in (frame for frames in film for frame in frames):
         assert frame.pixels.shape == (HEIGHT, WIDTH, 3)
@@ -31,6 +33,7 @@ def test_boxes_lie_in_the_picture_and_once_per_person(film: list[list[Frame]]) -
             assert 0 <= box.y < box.y + box.height <= HEIGHT
 
 
+@pytest.mark.slow
 def test_a_box_is_where_the_picture_changes(film: list[list[Frame]]) -> None:
     """Between a frame with people and one without, the camera's noise apart."""
     for frames in film:
@@ -44,6 +47,7 @@ def test_a_box_is_where_the_picture_changes(film: list[list[Frame]]) -> None:
                 assert inside > 0.8 * changed.sum()
 
 
+@pytest.mark.slow
 def test_people_walk_one_way_at_a_walking_pace(film: list[list[Frame]]) -> None:
     for frames in film:
         for person in range(PEOPLE):
@@ -70,6 +74,7 @@ def test_who_is_hidden_has_no_box() -> None:
     assert video._detection(mask & False, 3, {3: 0}) is None
 
 
+@pytest.mark.slow
 def test_equal_seeds_are_equal_films_and_cameras_differ(film: list[list[Frame]]) -> None:
     again = list(filmed(0, people=PEOPLE, frames=FRAMES, seed=1))
     for one, other in zip(film[0], again, strict=True):
