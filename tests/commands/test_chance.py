@@ -46,6 +46,7 @@ def test_false_alarms_are_as_rare_as_was_asked() -> None:
     assert sum(narrow) > 8
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_visible_is_seen_in_nine_of_ten() -> None:
     bounds = limits(pair(0), NOISE, BOOTSTRAP, 0.05)
     loss = bounds.visible(ALL, "mAP")

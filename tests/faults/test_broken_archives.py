@@ -15,7 +15,10 @@ from tests.faults.broken_zips import ZIPS
 CASES = SETS | IMAGES | ZIPS | TARS
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if "a million" in n else n for n in CASES],
+)
 def test_is_refused_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     (tmp_path / "given").mkdir()

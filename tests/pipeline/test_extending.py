@@ -147,6 +147,7 @@ def a_folder_per_person() -> Files:
     return {name: jpeg(seed) for seed, name in enumerate(names)}
 
 
+@pytest.mark.slow
 def test_a_layout_reads_a_data_set(
     clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

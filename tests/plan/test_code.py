@@ -155,6 +155,7 @@ for stage in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_all_that_a_stage_loads_is_in_its_digest() -> None:
     """By Python's own import, in a process for each stage."""
     done = python("-c", LOADED, *STAGES)

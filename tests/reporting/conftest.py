@@ -66,3 +66,10 @@ def reported(
         report(root, entry)
 
     return built_once(tmp_path_factory, "reported", build_report)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The report of a whole repository takes half a minute: who looks at it is among the long."""
+    for item in items:
+        if "reported" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)

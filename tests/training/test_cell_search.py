@@ -161,6 +161,7 @@ def test_alphas_learn_on_one_half_and_weights_on_the_other(
             assert not moved & {"alpha.normal", "alpha.reduce"}
 
 
+@pytest.mark.slow
 def test_killed_between_epochs_it_ends_with_the_same_cell(
     tiny_set: Set, monkeypatch: pytest.MonkeyPatch
 ) -> None:

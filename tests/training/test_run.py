@@ -178,6 +178,7 @@ def test_other_code_never_resumes(
     assert not list(Path(".resume").iterdir())
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused_while_the_first_lives(
     tiny_set: Set, recipe: Recipe, forks: Forks
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 2)])
 def test_a_signal_saves_says_how_to_go_on_and_exits_non_zero(
     tiny_set: Set,
