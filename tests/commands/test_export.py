@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,14 @@ def test_one_image_out_of_its_place_is_no_agreement() -> None:
     assert found.ranking > RANKING_TOLERANCE["fp32"]
     assert found.same < 8
     assert not found.fine()
+
+
+def test_what_costs_map_is_no_rounding() -> None:
+    near = compared(embeddings(), embeddings())
+    assert replace(near, mean_ap=(50.0, 49.6), embedding=5e-3, ranking=4e-3).fine("half")
+    assert not replace(near, mean_ap=(50.0, 49.6), embedding=5e-3, ranking=4e-3).fine("fp16")
+    assert not replace(near, mean_ap=(50.0, 49.4)).fine("half")
+    assert replace(near, mean_ap=(50.0, 51.0)).fine("half")
 
 
 def test_a_missing_extra_is_named_and_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +288,7 @@ def test_every_form_gives_what_was_extracted(target: Target, form: dict[str, Any
     for library in TARGETS[target].LIBRARIES:
         pytest.importorskip(library, reason="an extra is not installed")
     found = exported(target, **form)
-    assert found.fine("fp16" if form.get("half") else "fp32")
+    assert found.fine("half" if form.get("half") else "fp32")
     assert found.mean_ap is not None
     assert found.mean_ap[0] == pytest.approx(found.mean_ap[1], abs=1.0)
     assert form.get("half") or found.same == QUERIES

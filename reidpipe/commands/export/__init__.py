@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from reidpipe.commands.export import sample, to_onnx, to_openvino, to_pt2
-from reidpipe.commands.export.agreement import Agreement, agreement
+from reidpipe.commands.export.agreement import Agreement, Coarseness, agreement
 from reidpipe.commands.export.embedder import Embedder, given
 from reidpipe.commands.export.form import Form, Target, document
 from reidpipe.errors import UserError
@@ -112,9 +112,9 @@ def _unit(expected: Features, form: Form) -> Features:
     return Features(unit, expected.pid, expected.camid, expected.queries)
 
 
-def _coarser(precision: Precision, form: Form) -> Precision:
+def _coarser(precision: Precision, form: Form) -> Coarseness:
     """That of extraction, or half where the export has it and extraction had more."""
-    return "fp16" if form.half and precision == "fp32" else precision
+    return "half" if form.half and precision != "bf16" else precision
 
 
 def _compared(found: Agreement) -> dict[str, Any]:
