@@ -18,7 +18,7 @@ from reidpipe.commands import export as exporting
 from reidpipe.commands.export import TARGETS, Source, to_onnx
 from reidpipe.commands.export.agreement import RANKING_TOLERANCE, Agreement, agreement, mean_ap
 from reidpipe.commands.export.form import Form, Target
-from reidpipe.commands.export.running import in_batches
+from reidpipe.commands.export.running import example, in_batches
 from reidpipe.commands.export.sample import OTHERS, sample
 from reidpipe.errors import UserError
 from reidpipe.extraction.embeddings import extract
@@ -258,6 +258,14 @@ def test_of_a_large_set_queries_keep_all_their_matches() -> None:
     assert gallery.isin(asked).sum() == matches.sum()
     assert (~gallery.isin(asked)).sum() == OTHERS
     assert sample(table[:100]) == list(range(100))
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(0, [0, 1]), (2, [0, 1]), (5, [0, 1, 2, 0, 1])])
+def test_a_graph_is_traced_with_as_many_images_as_it_will_take(
+    batch: int, expected: list[int]
+) -> None:
+    """Also where there are fewer: a batch of 5 must not become one of 3."""
+    assert example(torch.arange(3), batch).tolist() == expected
 
 
 @pytest.mark.parametrize(("batch", "calls"), [(0, [64, 6]), (8, [8] * 9)])

@@ -17,6 +17,7 @@ from reidpipe.commands.export import sample, to_onnx, to_openvino, to_pt2
 from reidpipe.commands.export.agreement import Agreement, Coarseness, agreement
 from reidpipe.commands.export.embedder import Embedder, given
 from reidpipe.commands.export.form import Form, Target, document
+from reidpipe.commands.export.running import example
 from reidpipe.errors import UserError
 from reidpipe.files import check_writable, write_bytes, write_json
 from reidpipe.formats.features import Features
@@ -65,19 +66,20 @@ def export(
             where=source.model,
             fix="export it without --unit",
         )
-    places = sample.sample(sample.tested(source.manifest))
-    members = sample.tested(source.manifest)["member"].iloc[places].tolist()
+    rows = sample.tested(source.manifest)
+    places = sample.sample(rows)
+    members = rows["member"].iloc[places].tolist()
     images = Images(source.archive, members, trained.image_size, cache_mb=0)
     if source.features:
-        expected = sample.extracted(source.features, source.manifest, places)
+        expected = sample.extracted(source.features, rows, places)
     else:
-        expected = sample.embedded(trained, images, source.manifest, places, params)
+        expected = sample.embedded(trained, images, rows, places, params)
     pixels = given(images.take(range(len(members))), form.input)
     embedder = Embedder(trained.model, form.input, flip=expected.flip, unit=form.unit).eval()
     about = document(trained, form, metric=chosen, flip=expected.flip, threshold=source.threshold)
     with tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch, out.name)
-        target.write(written, embedder, pixels[: form.batch or 2].clone(), form, about)
+        target.write(written, embedder, example(pixels, form.batch), form, about)
         again = target.run(written, pixels, form, params.threads)
         found = agreement(_unit(expected, form), again, chosen)
         if not found.fine(_coarser(params.precision, form)):

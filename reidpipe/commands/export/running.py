@@ -9,6 +9,11 @@ DYNAMIC = 64
 """Images of a call where any number is allowed."""
 
 
+def example(images: Tensor, batch: int) -> Tensor:
+    """Some of the images [N, ...] to trace a graph with: two, or as many as a fixed batch has."""
+    return images[torch.arange(batch or 2) % len(images)]
+
+
 def in_batches(call: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
     """What `call` gives for all images, asked in batches; a fixed one is filled up with zeros."""
     size = batch or DYNAMIC

@@ -48,30 +48,30 @@ def tested(manifest: Path) -> pd.DataFrame:
     return records.read(manifest).query("subset != 'train'")
 
 
-def extracted(path: Path, manifest: Path, places: list[int]) -> Features:
-    """What the extract stage wrote of the images at `places`.
+def extracted(path: Path, rows: pd.DataFrame, places: list[int]) -> Features:
+    """What the extract stage wrote of the images at `places` of the split's tested rows.
 
     Raises:
         UserError: the features are of other images than the split's.
     """
-    written, rows = features_file.read(path), tested(manifest)
+    written = features_file.read(path)
     if rows["pid"].tolist() != written.pid.tolist():
         raise UserError(
             "the features are of another split",
             where=path,
-            expected=f"the query and gallery images of {manifest}",
+            expected=f"the {len(rows)} query and gallery images of the data set, in their order",
             fix="dvc repro extracts them again",
         )
     return _of(written.embedding[places], rows, places, flip=written.flip)
 
 
 def embedded(
-    trained: Trained, images: Images, manifest: Path, places: list[int], params: ExtractParams
+    trained: Trained, images: Images, rows: pd.DataFrame, places: list[int], params: ExtractParams
 ) -> Features:
     """What the extract stage would write of the images at `places`, which `images` are."""
     cpu = torch.device("cpu")
     found = embed(on_device(trained.model, cpu), images, params, cpu, label=trained.run)
-    return _of(found, tested(manifest), places, flip=params.flip)
+    return _of(found, rows, places, flip=params.flip)
 
 
 def _of(embedding: torch.Tensor, rows: pd.DataFrame, places: list[int], *, flip: bool) -> Features:
