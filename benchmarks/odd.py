@@ -25,7 +25,9 @@ from reidpipe.runtime.process import settle
 settle()
 
 import numpy as np
+import torch
 from PIL import Image
+from torchvision.models import resnet18
 
 from reidpipe.cli import app
 from reidpipe.datasets import packing
@@ -110,6 +112,7 @@ def attempts() -> Iterator[Attempt]:
     yield from photographs()
     yield from parameters()
     yield from runs()
+    yield from checkpoints()
     yield from arguments()
 
 
@@ -279,6 +282,87 @@ def runs() -> Iterator[Attempt]:
         yield Attempt(
             f"a data set {dataset!r}", "leave-out", command("leave-out", dataset), REFUSED
         )
+
+
+class Calls:
+    """What a pickle would run if it were unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("unpickled",)
+
+
+def checkpoints() -> Iterator[Attempt]:
+    """Files that are no network of anybody's, and words that do not go with one that is."""
+    network = resnet18(num_classes=3)
+    state = network.state_dict()
+    torch.save(state, "fine.pth")
+    whole = Path("fine.pth").read_bytes()
+    contents: dict[str, object] = {
+        "a pickle that runs something": Calls(),
+        "one inside a state dict": {**state, "x": Calls()},
+        "a module": network,
+        "a list": [*state.values()],
+        "a number": 3,
+        "no tensors": {"state_dict": {}},
+        "tensors within tensors": {"state_dict": {"state_dict": state}},
+        "nobody's names": {f"x.{name}": value for name, value in state.items()},
+        "names that are numbers": dict(enumerate(state.values())),
+        "half of the tensors": dict([*state.items()][:40]),
+        "one number each": {name: value.flatten()[:1] for name, value in state.items()},
+        "whole numbers": {name: value.long() for name, value in state.items()},
+        "empty tensors": {name: value.new_empty(0) for name, value in state.items()},
+        "another head's": {**state, "fc.weight": torch.ones(3, 7)},
+        "a head of nobody": {**state, "fc.weight": torch.ones(0, 512), "fc.bias": torch.ones(0)},
+        "NaN": {**state, "conv1.weight": state["conv1.weight"] * np.nan},
+        "complex numbers": {**state, "conv1.weight": state["conv1.weight"] * 1j},
+        "sparse": {**state, "fc.weight": state["fc.weight"].to_sparse()},
+    }
+    for what, content in contents.items():
+        torch.save(content, "x.pth")
+        adopted = command("adopt", "x.pth", "out.safetensors")
+        yield Attempt(f"a checkpoint: {what}", "adopt", adopted, REFUSED)
+    for what, name, data in (
+        *((f"{len(part)} bytes", "x.pth", part) for part in (b"", whole[:9], whole[:-9])),
+        ("noise", "x.pth", bytes(range(256)) * 8),
+        *((f"torch's file called {kind}", f"x.{kind}", whole) for kind in ("safetensors", "onnx")),
+        ("an enormous header", "x.safetensors", b"\xff" * 8),
+    ):
+        Path(name).write_bytes(data)
+        for verb, more in (
+            ("adopt", ("out.safetensors",)),
+            ("evaluate", ()),
+            ("search", ("gallery", WHO)),
+        ):
+            if verb == "adopt" or name.endswith(".safetensors"):
+                yield Attempt(f"a checkpoint: {what}", verb, command(verb, name, *more), REFUSED)
+    for words in (
+        ("fine.pth", "out.pth"),
+        ("fine.pth", "gallery"),
+        ("fine.pth", "who.png/out.safetensors"),
+        ("fine.pth", "a" * 300 + ".safetensors"),
+        ("gallery", "out.safetensors"),
+        ("none.pth", "out.safetensors"),
+        ("fine.pth", "out.safetensors", "--height", "0"),
+        ("fine.pth", "out.safetensors", "--width", "x"),
+        ("fine.pth", "out.safetensors", "--last-stride", "3"),
+    ):
+        yield Attempt(f"words: {' '.join(words)[:60]}", "adopt", command("adopt", *words), REFUSED)
+    fine = command("adopt", "fine.pth", "fine.safetensors", "--height", "64", "--width", "32")
+    yield Attempt("a checkpoint of torchvision", "adopt", fine, TAKEN)
+    found = command("search", "fine.safetensors", "gallery", WHO)
+    yield Attempt("a checkpoint of torchvision", "search", found, TAKEN)
+    for words in (
+        ("fine.safetensors", "x.onnx"),
+        ("fine.safetensors", "x.onnx", "--data", "market1051"),
+        (RUN, "x.onnx", "--for", "openvino"),
+        (RUN, "x.onnx", "--for", "tensorrt"),
+        (RUN, "x.onnx", "--input", "bytes"),
+        (RUN, "x.onnx", "--batch", "-1"),
+        (RUN, "x.engine"),
+    ):
+        yield Attempt(f"words: {' '.join(words)}", "export", command("export", *words), REFUSED)
+    if Path("unpickled").exists():
+        sys.exit("a pickle of a checkpoint was run")
 
 
 def arguments() -> Iterator[Attempt]:

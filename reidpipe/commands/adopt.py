@@ -76,7 +76,11 @@ def adopt(
     # What a file may lack: counters that nothing reads, and a classifier.
     absent = {name: torch.zeros_like(value) for name, value in state.items() if _may_lack(name)}
     tensors = {name: value.to(torch.float32) for name, value in found.tensors.items()}
-    load(model, {**absent, **tensors}, state, f"{system} of {trunk}")
+    try:
+        load(model, {**absent, **tensors}, state, f"{system} of {trunk}")
+    except UserError as error:
+        kept = {name: error.details[name] for name in ("expected", "found")}
+        raise UserError(f"not a whole network of {found.base.name}", where=path, **kept) from None
     about = {**model.about(), "image_size": image_size, "run": out.stem}
     adopted = {"from": path.name, "sha256": digest(path), "names": found.base.name}
     weights.save(out, model.state_dict(), {**about, "adopted": adopted})

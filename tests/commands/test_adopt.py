@@ -216,6 +216,11 @@ def spoiled(network: nn.Module, **changes: Tensor | None) -> dict[str, Tensor]:
     return state
 
 
+def spoiled_by(change: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    state = settled(theirs.Bot(PEOPLE)).state_dict()
+    return {**state, "base.layer1.0.conv1.weight": change(state["base.layer1.0.conv1.weight"])}
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "GeM pooling": (
         lambda: spoiled(theirs.FastReid(PEOPLE), heads__pool_layer__p=torch.ones(1) * 3),
@@ -235,7 +240,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a missing norm behind": (
         lambda: spoiled(theirs.Bot(PEOPLE), bottleneck__running_var=None),
-        r"missing: neck\.running_var",
+        r"(?s)not a whole network of BoT.*theirs\.pth.*missing: neck\.running_var",
     ),
     "other pixels": (
         lambda: spoiled(theirs.FastReid(PEOPLE), pixel_mean=torch.zeros(1, 3, 1, 1)),
@@ -245,7 +250,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: spoiled(
             theirs.FastReid(PEOPLE), heads__bottleneck__0__weight=torch.ones(8, 512, 1, 1)
         ),
-        r"shape: neck\.weight is \(8, 512, 1, 1\)",
+        r"(?s)not a whole network of FastReID.*shape: neck\.weight is \(8, 512, 1, 1\)",
     ),
     "another code base": (
         lambda: {"patch_embed.weight": torch.ones(3)},
@@ -255,6 +260,21 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "no tensors": (lambda: {"epoch": 3}, r"(?s)not a state dict.*epoch"),
     "nothing": (dict, r"(?s)not a state dict.*nothing"),
     "a list": (lambda: [torch.ones(1)], r"(?s)not a state dict.*list"),
+    "names that are numbers": (lambda: {1: torch.ones(1), "a": torch.ones(1)}, "not a state dict"),
+    **{
+        kind: (
+            partial(spoiled_by, change),
+            r"(?s)tensors that are no weights.*theirs\.pth.*base\.layer1\.0\.conv1\.weight",
+        )
+        for kind, change in (
+            ("NaN", lambda weight: weight * np.nan),
+            ("infinity", lambda weight: weight / 0),
+            ("complex numbers", lambda weight: weight * 1j),
+            ("whole numbers", lambda weight: weight.long()),
+            ("booleans", lambda weight: weight > 0),
+            ("sparse", lambda weight: weight.to_sparse()),
+        )
+    },
 }
 
 

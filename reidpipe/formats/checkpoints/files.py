@@ -35,7 +35,11 @@ def read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError("a weights file is missing", where=path)
     found = _READERS.get(path.suffix.lower(), _torch)(path)
-    wrong = sorted(str(name) for name, value in found.items() if not isinstance(value, Tensor))
+    wrong = sorted(
+        str(name)
+        for name, value in found.items()
+        if not isinstance(name, str) or not isinstance(value, Tensor)
+    )
     if wrong or not found:
         raise UserError(
             "not a state dict",
@@ -44,7 +48,23 @@ def read(path: Path) -> dict[str, Tensor]:
             found=", ".join(wrong[:10]) or "nothing",
             fix="save network.state_dict()",
         )
+    odd = sorted(name for name, value in found.items() if not _is_usable(name, value))
+    if odd:
+        raise UserError(
+            "tensors that are no weights",
+            where=path,
+            expected="finite floats, dense; of whole numbers counters alone",
+            found=", ".join(odd[:10]),
+        )
     return dict(found)
+
+
+def _is_usable(name: str, value: Tensor) -> bool:
+    if value.layout != torch.strided or value.is_complex():
+        return False
+    if value.is_floating_point():
+        return bool(value.isfinite().all())
+    return value.dim() == 0 or not name.endswith(("weight", "bias", "mean", "var"))
 
 
 def _torch(path: Path) -> Mapping[str, Tensor]:
