@@ -77,7 +77,7 @@ def by_run() -> dict[str, float]:
             where = Cluster.model_validate({**entry["machine"], "precision": "fp32"})
             per_image[alike] = step_cost(entry, own, where, device)[0] / largest(own)
             print(f"{name}: {per_image[alike]:.3f} s per image here", file=sys.stderr, flush=True)
-        seconds[name] = per_image[alike] * seen(own, images[entry["dataset"]])
+        seconds[name] = per_image[alike] * seen(own, images[entry["dataset"]].train)
         if name == ANCHOR:
             factor = 1 / (RATE * per_image[alike])
     return {name: own * factor / 3600 for name, own in seconds.items()}

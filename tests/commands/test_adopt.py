@@ -114,12 +114,17 @@ def as_torchreid(state: dict[str, Tensor]) -> None:
     torch.save({"state_dict": wrapped, **scores, "optimizer": {"state": {}}}, FILE)
 
 
+def as_compiled_on_several_gpus(state: dict[str, Tensor]) -> None:
+    torch.save({f"module._orig_mod.{name}": value for name, value in state.items()}, FILE)
+
+
 def as_safetensors(state: dict[str, Tensor]) -> None:
     save_file({name: value.contiguous() for name, value in state.items()}, "theirs.safetensors")
 
 
 WAYS: dict[str, tuple[Callable[[dict[str, Tensor]], None], str]] = {
     "a checkpoint of torchreid, of several GPUs": (as_torchreid, "theirs.pth"),
+    "of a compiled network of several GPUs": (as_compiled_on_several_gpus, "theirs.pth"),
     "a checkpoint of FastReID": (
         lambda s: torch.save({"model": s, "iteration": 9}, FILE),
         "theirs.pth",

@@ -1,6 +1,7 @@
 """What the doctor finds on machines with everything, with nothing, and with the wrong things."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -189,7 +190,50 @@ def test_a_gpu_that_a_step_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(training, "step_cost", full)
     found = examined("embedded", 1)["market1501-ours"]
     assert found.startswith("NO one step needs more than the ")
-    assert found.endswith("lower train.identities (P) or train.image_size")
+    assert found.endswith("lower identities or image_size in train of the profile")
+
+
+def test_what_to_lower_is_an_option_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "step_cost", lambda *_: (0.5, 1e6))
+    found = examined("paper", 1)
+    assert found["market1501-gpreid"].endswith(
+        "lower batch_size or image_size in systems.gpreid of the profile"
+    )
+    assert "lower identities or image_size in systems.ianet" in found["market1501-ianet"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_all_runs_are_summed() -> None:
+    found = examined("embedded", 0)
+    assert re.match(r"ok about \d+ (min|h) of training, .*; at most 1\.0 GiB", found["all"])
+
+
+def gib(found: str, what: str) -> float:
+    match = re.search(what, found)
+    assert match, found
+    return float(match[1])
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_disk_is_that_of_the_runs() -> None:
+    """PCB's descriptor of 6 x 2,048 on MSMT17, and nothing else of that size: 4.6 GB."""
+    before = examined("paper", 1)["disk"]
+    text = Path("runs.yaml").read_text()
+    assert ", options: {descriptor: h}" in text
+    Path("runs.yaml").write_text(text.replace(", options: {descriptor: h}", ""))
+    after = examined("paper", 1)["disk"]
+    images, more = 11_659 + 82_161, 6 * (2048 - 256)
+    grown = gib(after, r"leave ([\d.]+)") - gib(before, r"leave ([\d.]+)")
+    assert grown == pytest.approx(4 * images * more / 2**30, abs=0.1)
+    assert "not counted" not in before, "its sizes are published"
+    assert "and the data" not in before, "no archive is there"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_disk_that_is_too_small_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil._ntuple_diskusage(0, 0, 1 << 30)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert examined("embedded", 1)["disk"].startswith("NO 1 GiB free, ")
 
 
 def test_steps_are_measured() -> None:

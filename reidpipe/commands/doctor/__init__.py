@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reidpipe.commands.doctor.finding import Finding, from_error
-from reidpipe.commands.doctor.inputs import data_set, weights
-from reidpipe.commands.doctor.machine import disk, machine, workers
+from reidpipe.commands.doctor.inputs import Images, data_set, weights
+from reidpipe.commands.doctor.machine import machine, workers
+from reidpipe.commands.doctor.storage import disk
 from reidpipe.commands.doctor.training import kind, runs
 from reidpipe.errors import UserError
 from reidpipe.formats.params import Params
@@ -32,11 +33,11 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
     yield from machine(device, where)
     recipes = {name: recipe(run["system"], run["recipe"]) for name, run in table.items()}
     yield from workers(params.active, recipes.values())
-    yield disk(params.active, root)
-    images: dict[str, int] = {}
+    images: dict[str, Images] = {}
     for name in dict.fromkeys(run["dataset"] for run in table.values()):
         finding, images[name] = data_set(name, params, root)
         yield finding
+    yield disk(table, images, params.active.evaluate.top_k, root)
     for role, source in params.active.weights.items():
         yield weights(role, source)
     if device:

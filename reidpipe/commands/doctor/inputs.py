@@ -1,6 +1,7 @@
 """Whether data sets and first weights are there, and what they hold by their listing."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from reidpipe.commands.doctor.finding import Finding, from_error
 from reidpipe.datasets import layouts, splitting
@@ -22,22 +23,33 @@ from reidpipe.synthetic.plan import planned
 from reidpipe.training.weights import check_digest
 
 
-def data_set(name: str, params: Params, root: Path) -> tuple[Finding, int]:
-    """Whether a data set can be had, with its counts, and how many train images it has."""
+class Images(NamedTuple):
+    """Of a data set, 0 where unknown."""
+
+    train: int = 0
+    query: int = 0
+    gallery: int = 0
+    archive: int = 0
+    """Bytes of the file that they are in."""
+
+
+def data_set(name: str, params: Params, root: Path) -> tuple[Finding, Images]:
+    """Whether a data set can be had, and what it has."""
     try:
         source = params.source(name)
         if isinstance(source, ArchiveSource):
             return _archive(name, source, root)
     except UserError as error:
-        return from_error(name, error), 0
+        return from_error(name, error), Images()
     shots = [shot.subset for shot in planned(source)]
-    counts = [shots.count(subset) for subset in SUBSETS]
-    return Finding(name, fine=True, found=f"synthetic: {_listed(counts)}"), counts[0]
+    found = Images(*(shots.count(subset) for subset in SUBSETS))
+    return Finding(name, fine=True, found=f"synthetic: {_listed(found)}"), found
 
 
-def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, int]:
+def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, Images]:
     """By its listing alone: no image is decoded, no checksum compared."""
-    published = source.counts.train if source.counts else 0
+    known = source.counts
+    published = Images(known.train, known.query, known.gallery) if known else Images()
     if source.url and not (locating.folder() / source.file).exists():
         found = f"{source.file}: the download stage will fetch it from {source.url}"
         return Finding(name, fine=True, found=found), published
@@ -48,11 +60,18 @@ def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, int
             reading = splitting.read_checked(own, source.layout, source.counts)
     except UserError as error:
         return from_error(name, error), published
-    counts = [len(reading.of(subset)) for subset in SUBSETS]
+    listed = Images(*(len(reading.of(subset)) for subset in SUBSETS))
+    counts = listed._replace(archive=_size(path))
     found = f"{path}: {_listed(counts)}"
     if not _is_the_one(name, source, root):
         found += f"; data/raw/{name}.zip was made of another one: dvc repro reads this one"
-    return Finding(name, fine=True, found=found), counts[0]
+    return Finding(name, fine=True, found=found), counts
+
+
+def _size(path: Path) -> int:
+    """Of an archive, or of the files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _is_the_one(name: str, source: ArchiveSource, root: Path) -> bool:
@@ -64,8 +83,8 @@ def _is_the_one(name: str, source: ArchiveSource, root: Path) -> bool:
     return "content" not in params or params["content"] == watching.content(source, root)
 
 
-def _listed(counts: list[int]) -> str:
-    return ", ".join(f"{subset} {n:,}" for subset, n in zip(SUBSETS, counts, strict=True))
+def _listed(counts: Images) -> str:
+    return ", ".join(f"{subset} {n:,}" for subset, n in zip(SUBSETS, counts, strict=False))
 
 
 def weights(role: str, source: WeightsSource) -> Finding:

@@ -1,4 +1,4 @@
-"""Python, torch, the device with its precision and memory, the loaders' memory, and the disk."""
+"""Python, torch, the device with its precision and memory, and the loaders' memory."""
 
 import math
 import os
@@ -11,14 +11,11 @@ import torch
 
 from reidpipe.commands.doctor.finding import Finding
 from reidpipe.formats.params import ProfileParams
-from reidpipe.formats.settings.data import ArchiveSource
 from reidpipe.formats.settings.training import Recipe
 from reidpipe.images.loading import AHEAD, SHARED_MEMORY
 from reidpipe.runtime.settings import Cluster
 
 MIB, GIB = 1 << 20, 1 << 30
-_NEEDED = {"synthetic": GIB, "archive": 30 * GIB}
-"""Bytes for data/, runs/ and DVC's cache of them."""
 
 
 def machine(device: torch.device | None, where: Cluster) -> Iterator[Finding]:
@@ -58,17 +55,4 @@ def workers(profile: ProfileParams, recipes: Iterable[Recipe]) -> Iterator[Findi
         fine=free > needed,
         found=f"{free / MIB:.0f} MiB free in {SHARED_MEMORY}, {needed / MIB:.0f} MiB needed",
         fix="enlarge it (docker run --shm-size=4g), or lower loading.workers of the profile",
-    )
-
-
-def disk(profile: ProfileParams, root: Path) -> Finding:
-    """Whether there is room for everything that the pipeline writes."""
-    real = any(isinstance(source, ArchiveSource) for source in profile.data.values())
-    needed = _NEEDED["archive" if real else "synthetic"]
-    free = shutil.disk_usage(root).free
-    return Finding(
-        "disk",
-        fine=free > needed,
-        found=f"{free / GIB:.0f} GiB free, {needed / GIB:.0f} GiB needed",
-        fix=f"free some space in {root.resolve()}",
     )

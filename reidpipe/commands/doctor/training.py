@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from reidpipe.commands.doctor.finding import Finding, from_error
+from reidpipe.commands.doctor.inputs import Images
 from reidpipe.commands.doctor.machine import GIB, memory
 from reidpipe.errors import UserError
-from reidpipe.formats.settings.training import Recipe
+from reidpipe.formats.settings.training import Identities, Recipe
 from reidpipe.layers.dropout import draw_from
 from reidpipe.runtime import machine
-from reidpipe.runtime.settings import Cluster
+from reidpipe.runtime.settings import OURS, Cluster
 from reidpipe.systems import System
 from reidpipe.training import loop
 from reidpipe.training.run import new_model
@@ -32,16 +33,13 @@ _ADAM = 16
 def runs(
     table: Mapping[str, Mapping[str, Any]],
     recipes: Mapping[str, Recipe],
-    images: Mapping[str, int],
+    images: Mapping[str, Images],
     device: torch.device,
 ) -> Iterator[Finding]:
-    """A finding per run of the plan.
-
-    `images` are the training images of each data set, 0 where unknown.
-    """
+    """A finding per run of the plan, then their sum."""
     measured: dict[str, tuple[float, float]] = {}
     available = memory(device) / GIB
-    total = 0.0
+    total = most = 0.0
     for name, run in table.items():
         recipe = recipes[name]
         alike = repr((run["system"], run["network"], recipe.image_size, largest(recipe)))
@@ -55,17 +53,25 @@ def runs(
             yield from_error(name, error)
             continue
         seconds, needed = measured[alike]
-        took = seconds / largest(recipe) * seen(recipe, images[run["dataset"]])
-        total += took
+        took = seconds / largest(recipe) * seen(recipe, images[run["dataset"]].train)
+        total, most = total + took, max(most, needed)
         known = f"about {duration(took)}" if took else "unknown time"
         full = f"one step needs more than the {available:.1f} GiB of {device}"
         yield Finding(
             name,
             fine=needed < available,
             found=full if math.isinf(needed) else f"{known}, {needed:.1f} GiB",
-            fix="lower train.identities (P) or train.image_size",
+            fix=_smaller(run["system"], recipe),
         )
-    yield Finding("all runs", fine=True, found=f"about {duration(total)} of training")
+    found = f"about {duration(total)} of training, one after the other; at most {most:.1f} GiB"
+    yield Finding("all runs", fine=True, found=found)
+
+
+def _smaller(system: str, recipe: Recipe) -> str:
+    """How a step is made to need less memory."""
+    size = "identities" if isinstance(recipe.batches, Identities) else "batch_size"
+    where = "train" if system == OURS else f"systems.{system}"
+    return f"lower {size} or image_size in {where} of the profile"
 
 
 def largest(recipe: Recipe) -> int:

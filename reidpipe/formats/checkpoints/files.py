@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _is_usable(name: str, value: Tensor) -> bool:
-    if value.layout != torch.strided or value.is_complex():
+    if value.layout != torch.strided:
         return False
     if value.is_floating_point():
         return bool(value.isfinite().all())
