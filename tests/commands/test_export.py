@@ -17,6 +17,7 @@ from reidpipe.cli import app
 from reidpipe.commands import export as exporting
 from reidpipe.commands.export import TARGETS, Source, to_onnx
 from reidpipe.commands.export.agreement import RANKING_TOLERANCE, Agreement, agreement, mean_ap
+from reidpipe.commands.export.embedder import INPUTS, Embedder, Input, given
 from reidpipe.commands.export.form import Form, Target
 from reidpipe.commands.export.running import example, in_batches
 from reidpipe.commands.export.sample import OTHERS, sample
@@ -25,6 +26,7 @@ from reidpipe.extraction.embeddings import extract
 from reidpipe.formats import features, weights
 from reidpipe.formats.features import Features
 from reidpipe.formats.params import load
+from reidpipe.images.transforms import MEAN, STD
 from reidpipe.runtime.settings import attentions, systems
 from tests.systems.small import network, recipe
 from tests.trained import photograph, trained
@@ -258,6 +260,29 @@ def test_of_a_large_set_queries_keep_all_their_matches() -> None:
     assert gallery.isin(asked).sum() == matches.sum()
     assert (~gallery.isin(asked)).sum() == OTHERS
     assert sample(table[:100]) == list(range(100))
+
+
+@pytest.mark.parametrize("unit", [False, True])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("kind", INPUTS)
+def test_what_is_exported_is_the_embedding_by_its_definition(
+    kind: Input, flip: bool, unit: bool
+) -> None:
+    """The mean over an image and its mirror image; pixels normalised by ImageNet's numbers."""
+    model = network("ours").eval()
+    images = torch.randint(256, (4, 3, 32, 16), generator=torch.Generator().manual_seed(2))
+    mean, deviation = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    pixels = (images / 255 - mean) / deviation
+    shown = {"uint8": images.byte(), "pixels": images.float(), "float": pixels}[kind]
+    with torch.no_grad():
+        found = Embedder(model, kind, flip=flip, unit=unit)(shown)
+        expected = model.embed(pixels)
+        if flip:
+            expected = (expected + model.embed(pixels[..., range(15, -1, -1)])) / 2
+    if unit:
+        expected = expected / expected.square().sum(1, keepdim=True).sqrt()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    torch.testing.assert_close(given(images.byte(), kind).float(), shown.float())
 
 
 @pytest.mark.parametrize(("batch", "expected"), [(0, [0, 1]), (2, [0, 1]), (5, [0, 1, 2, 0, 1])])
