@@ -283,6 +283,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_would_embed_otherwise_is_refused(what: str) -> None:
     made, message = REFUSED[what]
