@@ -31,7 +31,7 @@ tables: $(READY) ## Rebuild all results, several runs at once, print Tables 1-4 
 test: $(READY) ## Run the tests (under 5 minutes on 2 cores; make slow has the long ones)
 	pytest $(PARALLEL) -m "$(FAST)"
 
-slow: $(READY) ## Run the long tests: whole pipelines in clones, kills (20 minutes on 2 cores)
+slow: $(READY) ## Run the long tests: whole pipelines in clones, kills (40 minutes on 2 cores)
 	pytest $(PARALLEL) -m "$(LONG)"
 
 coverage: $(READY) ## The tests of make test, and the lines and branches that they miss (slower)
