@@ -76,6 +76,8 @@ def spread(clone: Clone) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell's background job ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
     )
     for line in process.stdout or ():
         if re.match(rf"({'|'.join(RUNS)}): began", line):
