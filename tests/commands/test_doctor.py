@@ -125,6 +125,7 @@ def test_right_archives_are_listed_with_their_counts(folder: Path) -> None:
     found = examined("paper", 0)
     assert found["market1501"].endswith("own.zip: train 4, query 2, gallery 5")
     assert "dukemtmc" not in found, "it was left out"
+    assert "and the data 0.0" in found["disk"], "of a few images"
     # Another one since data/raw was made of it.
     resolve()
     entry = plan.entry("download", "market1501")
@@ -191,6 +192,7 @@ def test_a_gpu_that_a_step_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch)
     found = examined("embedded", 1)["market1501-ours"]
     assert found.startswith("NO one step needs more than the ")
     assert found.endswith("lower identities or image_size in train of the profile")
+    assert "inf" not in examined("embedded", 1)["all"]
 
 
 def test_what_to_lower_is_an_option_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reidpipe.commands.doctor.finding import Finding, from_error
-from reidpipe.commands.doctor.inputs import Images, data_set, weights
+from reidpipe.commands.doctor.inputs import Sizes, data_set, weights
 from reidpipe.commands.doctor.machine import machine, workers
 from reidpipe.commands.doctor.storage import disk
 from reidpipe.commands.doctor.training import kind, runs
@@ -33,7 +33,7 @@ def examine(params: Params, root: Path = Path()) -> Iterator[Finding]:
     yield from machine(device, where)
     recipes = {name: recipe(run["system"], run["recipe"]) for name, run in table.items()}
     yield from workers(params.active, recipes.values())
-    images: dict[str, Images] = {}
+    images: dict[str, Sizes] = {}
     for name in dict.fromkeys(run["dataset"] for run in table.values()):
         finding, images[name] = data_set(name, params, root)
         yield finding

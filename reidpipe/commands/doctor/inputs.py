@@ -23,7 +23,7 @@ from reidpipe.synthetic.plan import planned
 from reidpipe.training.weights import check_digest
 
 
-class Images(NamedTuple):
+class Sizes(NamedTuple):
     """Of a data set, 0 where unknown."""
 
     train: int = 0
@@ -33,23 +33,23 @@ class Images(NamedTuple):
     """Bytes of the file that they are in."""
 
 
-def data_set(name: str, params: Params, root: Path) -> tuple[Finding, Images]:
+def data_set(name: str, params: Params, root: Path) -> tuple[Finding, Sizes]:
     """Whether a data set can be had, and what it has."""
     try:
         source = params.source(name)
         if isinstance(source, ArchiveSource):
             return _archive(name, source, root)
     except UserError as error:
-        return from_error(name, error), Images()
+        return from_error(name, error), Sizes()
     shots = [shot.subset for shot in planned(source)]
-    found = Images(*(shots.count(subset) for subset in SUBSETS))
+    found = Sizes(*(shots.count(subset) for subset in SUBSETS))
     return Finding(name, fine=True, found=f"synthetic: {_listed(found)}"), found
 
 
-def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, Images]:
+def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, Sizes]:
     """By its listing alone: no image is decoded, no checksum compared."""
     known = source.counts
-    published = Images(known.train, known.query, known.gallery) if known else Images()
+    published = Sizes(known.train, known.query, known.gallery) if known else Sizes()
     if source.url and not (locating.folder() / source.file).exists():
         found = f"{source.file}: the download stage will fetch it from {source.url}"
         return Finding(name, fine=True, found=found), published
@@ -60,7 +60,7 @@ def _archive(name: str, source: ArchiveSource, root: Path) -> tuple[Finding, Ima
             reading = splitting.read_checked(own, source.layout, source.counts)
     except UserError as error:
         return from_error(name, error), published
-    listed = Images(*(len(reading.of(subset)) for subset in SUBSETS))
+    listed = Sizes(*(len(reading.of(subset)) for subset in SUBSETS))
     counts = listed._replace(archive=_size(path))
     found = f"{path}: {_listed(counts)}"
     if not _is_the_one(name, source, root):
@@ -83,7 +83,7 @@ def _is_the_one(name: str, source: ArchiveSource, root: Path) -> bool:
     return "content" not in params or params["content"] == watching.content(source, root)
 
 
-def _listed(counts: Images) -> str:
+def _listed(counts: Sizes) -> str:
     return ", ".join(f"{subset} {n:,}" for subset, n in zip(SUBSETS, counts, strict=False))
 
 

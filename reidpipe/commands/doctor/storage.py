@@ -9,7 +9,7 @@ import torch
 
 from reidpipe import systems
 from reidpipe.commands.doctor.finding import Finding
-from reidpipe.commands.doctor.inputs import Images
+from reidpipe.commands.doctor.inputs import Sizes
 from reidpipe.commands.doctor.machine import GIB
 
 _NUMBER = 4
@@ -25,7 +25,7 @@ _REST = GIB
 
 
 def disk(
-    table: Mapping[str, Mapping[str, Any]], images: Mapping[str, Images], top_k: int, root: Path
+    table: Mapping[str, Mapping[str, Any]], images: Mapping[str, Sizes], top_k: int, root: Path
 ) -> Finding:
     """Whether there is room for everything that the pipeline writes.
 
@@ -38,10 +38,9 @@ def disk(
     needed = 2 * (written + packed) + max(state for _, state in sizes.values()) + _REST
     free = shutil.disk_usage(root).free
     unknown = [name for name, own in images.items() if not own.query]
+    data = f" and the data {packed / GIB:.1f}" if packed else ""
     found = f"{free / GIB:.0f} GiB free, {needed / GIB:.0f} GiB needed: the {len(table)} runs leave"
-    found += (
-        f" {written / GIB:.1f} GiB, the data {packed / GIB:.1f}, all of it twice with the cache"
-    )
+    found += f" {written / GIB:.1f} GiB{data}, twice with the cache"
     if unknown:
         found += f"; not counted for want of their sizes: {', '.join(unknown)}"
     return Finding(
@@ -49,7 +48,7 @@ def disk(
     )
 
 
-def _of_run(run: Mapping[str, Any], images: Images, top_k: int) -> tuple[int, int]:
+def _of_run(run: Mapping[str, Any], images: Sizes, top_k: int) -> tuple[int, int]:
     """Bytes of a run's model, features and ranking, and those of the states of its training."""
     with torch.device("meta"):
         model = systems.network(run["system"])(_PEOPLE, **run["network"])

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from reidpipe.commands.doctor.finding import Finding, from_error
-from reidpipe.commands.doctor.inputs import Images
+from reidpipe.commands.doctor.inputs import Sizes
 from reidpipe.commands.doctor.machine import GIB, memory
 from reidpipe.errors import UserError
 from reidpipe.formats.settings.training import Identities, Recipe
@@ -33,7 +33,7 @@ _ADAM = 16
 def runs(
     table: Mapping[str, Mapping[str, Any]],
     recipes: Mapping[str, Recipe],
-    images: Mapping[str, Images],
+    images: Mapping[str, Sizes],
     device: torch.device,
 ) -> Iterator[Finding]:
     """A finding per run of the plan, then their sum."""
@@ -54,7 +54,8 @@ def runs(
             continue
         seconds, needed = measured[alike]
         took = seconds / largest(recipe) * seen(recipe, images[run["dataset"]].train)
-        total, most = total + took, max(most, needed)
+        total += took
+        most = max(most, needed) if math.isfinite(needed) else most
         known = f"about {duration(took)}" if took else "unknown time"
         full = f"one step needs more than the {available:.1f} GiB of {device}"
         yield Finding(
