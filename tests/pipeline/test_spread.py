@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -32,6 +33,7 @@ TIMES = int(ASKED or 1)
 RUNS = "market1501-tri", "market1501-tri-cir"
 LONGEST = 8.0
 """Seconds after the first run has begun, in which something is killed; trainings are longer."""
+T = TypeVar("T")
 
 
 class TwoRuns(OneRun):
@@ -102,6 +104,13 @@ def a_stage(clone: Clone) -> list[psutil.Process]:
     return [p for p in below(clone.folder) if "stages." in " ".join(p.cmdline()[1:3])]
 
 
+def a_stage_whose_work_is_done(clone: Clone) -> list[psutil.Process]:
+    """While it writes what it has made, or DVC does: then it is done again, or not."""
+    logs = (clone.folder / ".dvc/tmp/spread/logs").glob("market*")
+    ended = [log.stem for log in logs if re.search(r" (\d+)/\1 ", log.read_text())]
+    return [p for p in a_stage(clone) if p.cmdline()[-1] in ended]
+
+
 def a_worker(clone: Clone) -> list[psutil.Process]:
     """The process of Ray's above a task."""
     found = []
@@ -112,19 +121,32 @@ def a_worker(clone: Clone) -> list[psutil.Process]:
 
 def kill_one(find: Callable[[Clone], list[psutil.Process]], clone: Clone) -> None:
     """Waits for one, where it is between two."""
-    deadline = time.monotonic() + 20
-    while not (found := find(clone)):
+    soon(lambda: find(clone))[0].kill()
+
+
+def soon(look: Callable[[], list[T]]) -> list[T]:
+    """What `look` finds when there is something to be found."""
+    deadline = time.monotonic() + 30
+    while not (found := look()):
         assert time.monotonic() < deadline
-        time.sleep(0.05)
-    found[0].kill()
+        time.sleep(0.02)
+    return found
 
 
-def check(clone: Clone, lock: str) -> None:
+def check(clone: Clone, lock: str, *, kills: int = 0) -> None:
     check_lock(clone, lock)
     for run in RUNS:
-        log = (clone.folder / f".dvc/tmp/spread/logs/{run}.log").read_text()
-        ends = [m for m in re.finditer(rf"^{run} (\d+)/(\d+)\b", log, re.M) if m[1] == m[2]]
-        assert len(ends) == 1, "trained to its end once"
+        *lost, last = trainings(clone, run)
+        assert "lock file" in last
+        assert len(lost) <= kills
+        assert not any("lock file" in attempt for attempt in lost), "what DVC has is not made again"
+
+
+def trainings(clone: Clone, run: str) -> list[str]:
+    """What the log says of each start of a training, up to the next stage."""
+    log = (clone.folder / f".dvc/tmp/spread/logs/{run}.log").read_text()
+    after = log.split(f"Running stage 'train@{run}'")[1:]
+    return [re.split(r"^(?:Running stage|Stage) '", text, flags=re.M)[0] for text in after]
 
 
 def check_lock(clone: Clone, lock: str) -> None:
@@ -137,7 +159,9 @@ again = pytest.mark.parametrize("attempt", range(TIMES))
 
 
 @again
-@pytest.mark.parametrize("find", [a_stage, pytest.param(a_worker, marks=seldom)])
+@pytest.mark.parametrize(
+    "find", [a_stage, a_stage_whose_work_is_done, pytest.param(a_worker, marks=seldom)]
+)
 def test_a_killed_task_or_worker_is_begun_again(
     find: Callable[[Clone], list[psutil.Process]], attempt: int, clone: Clone, lock: str
 ) -> None:
@@ -145,7 +169,21 @@ def test_a_killed_task_or_worker_is_begun_again(
     kill_one(find, clone)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    check(clone, lock)
+    check(clone, lock, kills=1)
+
+
+def test_a_training_goes_on_from_its_last_state(clone: Clone, lock: str) -> None:
+    process = spread(clone)
+    (state,) = soon(
+        lambda: list((clone.folder / ".dvc/tmp/spread").glob("tasks/*/*/.resume/*/state.*"))[:1]
+    )
+    run = state.parents[2].name
+    next(p for p in a_stage(clone) if p.cmdline()[-1] == run).kill()
+    saved = state.stat().st_mtime_ns
+    soon(lambda: trainings(clone, run)[1:])
+    assert state.stat().st_mtime_ns == saved, "it is there for the second attempt"
+    process.communicate(timeout=300)
+    check(clone, lock, kills=1)
 
 
 @again
@@ -158,7 +196,7 @@ def test_the_same_command_goes_on_after_the_head_is_killed(
     process.communicate(timeout=120)
     assert process.returncode != 0
     clone.reidpipe("spread", "--at-once", "2", *RUNS)
-    check(clone, lock)
+    check(clone, lock, kills=1)
 
 
 @pytest.fixture
