@@ -13,7 +13,8 @@ from reidpipe.runtime.dvc import dvc
 from reidpipe.runtime.git import show
 
 LOCK = "dvc.lock"
-_ENTRY = re.compile(r"  (\S+):$")
+_COMMAND = re.compile(r"^(  (\S+):\n    cmd:).*\n(?:(?:    [ -].*)?\n)*", re.M)
+"""Of an entry, with the lines over which it goes on."""
 STAGES = ("train", "extract", "evaluate")
 """Those of a run, in order."""
 
@@ -91,13 +92,10 @@ def outputs(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from ((out["path"], str(out.get("md5", ""))) for out in stage.get("outs", []))
 
 
-def emptied(text: str, names: Collection[str]) -> str:
-    """The text of a lock without the entries of the stages `names`: DVC knows nothing of them."""
-    kept, keeps = [], True
-    for line in text.splitlines(keepends=True):
-        if name := _ENTRY.match(line):
-            keeps = name[1] not in names
-        elif not line.startswith(" "):
-            keeps = True
-        kept += [line] if keeps else []
-    return "".join(kept)
+def without_commands(text: str, names: Collection[str]) -> str:
+    """The text of a lock in which the stages `names` have no command.
+
+    DVC finds them changed, asks its run cache, and writes each where it stood: an entry that had
+    been taken away would come back at the end.
+    """
+    return _COMMAND.sub(lambda found: f"{found[1]} ''\n" if found[2] in names else found[0], text)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from reidpipe.commands.scores import scores
 from reidpipe.errors import UserError
 from reidpipe.formats import queries, ranking
-from reidpipe.formats.lock import emptied
+from reidpipe.formats.lock import without_commands
 from reidpipe.formats.queries import Queries
 from reidpipe.formats.ranking import Ranking
 from reidpipe.formats.yaml import parsed
@@ -99,10 +100,25 @@ def test_outside_of_a_repository_nobody_is_told_to_fetch(
         assert caught.value.details["fix"] == "run it in a clone of the repository"
 
 
-def test_an_emptied_lock_lacks_the_entries_that_were_named_alone() -> None:
+def test_commands_are_taken_from_the_stages_that_were_named_alone() -> None:
     text = (ROOT / "dvc.lock").read_text()
-    gone = {"train@market1501-tri", "report"}
-    before, after = (parsed(t.encode(), "", "")["stages"] for t in (text, emptied(text, gone)))
-    assert after == {name: entry for name, entry in before.items() if name not in gone}
-    assert len(before) - len(after) == len(gone)
-    assert emptied(text, set()) == text
+    named = {"train@market1501-tri", "report"}
+    before, after = (parsed(t.encode(), "", "") for t in (text, without_commands(text, named)))
+    assert list(after["stages"]) == list(before["stages"]), "DVC writes an entry where it stood"
+    assert [name for name, entry in after["stages"].items() if entry["cmd"] == ""] == sorted(
+        named, reverse=True
+    )
+    for name in named:
+        after["stages"][name]["cmd"] = before["stages"][name]["cmd"]
+    assert after == before
+    assert without_commands(text, set()) == text
+
+
+def test_a_command_may_have_any_form() -> None:
+    forms = {"long": "word " * 40, "list": ["one", "two"], "text": "one\ntwo\n", "only": "one"}
+    stages = {name: {"cmd": cmd, "deps": [{"path": "cmd:"}]} for name, cmd in forms.items()}
+    del stages["only"]["deps"]
+    text = yaml.safe_dump({"schema": "2.0", "stages": stages, "z": 1}, sort_keys=False)
+    for name in forms:
+        expected = {**stages, name: {**stages[name], "cmd": ""}}
+        assert parsed(without_commands(text, {name}).encode(), "", "")["stages"] == expected

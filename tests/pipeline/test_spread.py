@@ -154,6 +154,13 @@ def check_lock(clone: Clone, lock: str) -> None:
     assert clone.reidpipe("spread", "--dry", *RUNS).stdout == ""
 
 
+def test_a_lock_without_its_cache_stays_as_it_is(clone: Clone, lock: str) -> None:
+    (clone.folder / "dvc.lock").write_text(lock)
+    clone.commit("another machine's")
+    clone.reidpipe("spread", "--at-once", "2", *RUNS)
+    check(clone, lock)
+
+
 seldom = pytest.mark.skipif(not ASKED, reason="REIDPIPE_KILLS is not set")
 again = pytest.mark.parametrize("attempt", range(TIMES))
 

@@ -33,7 +33,9 @@ def gather(part: Part, runs: Sequence[str], *, by_remote: bool) -> None:
         )
     path = Path(lock.LOCK)
     if part.job.forgotten and path.exists():
-        write_text(path, lock.emptied(path.read_text(encoding="utf-8"), part.job.forgotten))
+        write_text(
+            path, lock.without_commands(path.read_text(encoding="utf-8"), part.job.forgotten)
+        )
     _dvc("repro", *more, *targets)
 
 

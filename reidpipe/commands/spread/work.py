@@ -90,7 +90,7 @@ def checkout(folder: Path, job: Job, bundle: Path, group: "_Group") -> Path:
     root = folder / job.prefix
     path = root / lock.LOCK
     if path.exists():
-        write_text(path, lock.emptied(path.read_text(encoding="utf-8"), job.forgotten))
+        write_text(path, lock.without_commands(path.read_text(encoding="utf-8"), job.forgotten))
     return root
 
 
