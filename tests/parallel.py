@@ -49,6 +49,7 @@ def pytest_xdist_auto_num_workers() -> int:
 FIRST = (
     *(
         "test_from_scratch",
+        "test_spread",
         "test_repro",
         "test_seeds_trained",
         "test_paper_profile",
