@@ -12,7 +12,7 @@ import json
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
@@ -53,6 +53,7 @@ class Code:
         self.root = root
         self._modules: dict[Path, Module] = {}
         self._digests: dict[tuple[str, ...], str] = {}
+        self._named: dict[str, list[Path]] = {}
 
     def digest(self, *files: str) -> str:
         """Hash of `files`, relative to the root, and of all that they can import.
@@ -95,17 +96,15 @@ class Code:
 
     def _module(self, path: Path) -> Module:
         if path not in self._modules:
-            text = self._bytes(path).decode()
             try:
-                nodes = list(ast.walk(ast.parse(text)))
+                names, code = _read(self._bytes(path).decode())
             except SyntaxError as error:
                 where = f"{path}:{error.lineno}"
                 raise UserError("a module is not Python", where=where, found=error.msg) from None
-            names = set(_imported(nodes))
             files = [file for name in sorted(names) for file in self._files(name)]
             tops = {name.partition(".")[0] for name in names}
             libraries = {LIBRARIES[name] for name in tops & LIBRARIES.keys()}
-            self._modules[path] = Module(files, libraries, _hash(bare(text, nodes).encode()))
+            self._modules[path] = Module(files, libraries, code)
         return self._modules[path]
 
     def _bytes(self, path: Path) -> bytes:
@@ -114,14 +113,27 @@ class Code:
         except FileNotFoundError:
             raise UserError("a file is missing", where=path, fix=f"git restore {path}") from None
 
-    def _files(self, name: str) -> Iterator[Path]:
+    def _files(self, name: str) -> list[Path]:
         """The module `name` and every package above it, where they are files of ours."""
-        parts = name.split(".")
-        for depth in range(1, len(parts) + 1) if parts[0] == PACKAGE else ():
-            stem = Path(*parts[:depth])
-            for path in (stem / "__init__.py", stem.with_suffix(".py")):
-                if (self.root / path).is_file():
-                    yield path
+        if name.partition(".")[0] != PACKAGE:
+            return []
+        if name not in self._named:
+            stem, above = Path(*name.split(".")), name.rpartition(".")[0]
+            own = (stem / "__init__.py", stem.with_suffix(".py"))
+            found = [path for path in own if (self.root / path).is_file()]
+            self._named[name] = [*self._files(above), *found]
+        return self._named[name]
+
+
+@cache
+def _read(text: str) -> tuple[frozenset[str], str]:
+    """The names that a module imports, and the hash of what it says to Python.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    nodes = list(ast.walk(ast.parse(text)))
+    return frozenset(_imported(nodes)), _hash(bare(text, nodes).encode())
 
 
 def bare(text: str, nodes: Sequence[ast.AST]) -> str:
