@@ -1,5 +1,6 @@
 """Triplets from a pool: the hardest pairs, another pool in each epoch, and a death in any step."""
 
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,14 @@ def test_embedding_puts_all_parts_back_as_they_were() -> None:
     assert [module.training for module in model.modules()] == before
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tiny_set: Set, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the training ends with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with chdir(folder):
+        return run(tiny_set, folder, "a")
+
+
 def run(tiny_set: Set, tmp_path: Path, name: str) -> str:
     archive, manifest = tiny_set
     model, history = (tmp_path / name / kind for kind in ("model", "history.csv"))
@@ -152,21 +161,19 @@ def test_an_epoch_is_a_pool_of_the_network_as_it_is_then(
 
 @pytest.mark.parametrize("death", range(2, STEPS + 1, 2))
 def test_killed_in_any_phase_the_bytes_are_the_undisturbed_ones(
-    tiny_set: Set, folder: Path, monkeypatch: pytest.MonkeyPatch, death: int
+    tiny_set: Set, undisturbed: str, folder: Path, monkeypatch: pytest.MonkeyPatch, death: int
 ) -> None:
     """What is saved in a pool's epoch would not know the pool: it is saved where epochs end."""
     save_every_step(monkeypatch)
-    expected = run(tiny_set, folder, "a")
     die_in_step(monkeypatch, death)
     with pytest.raises(KilledError):
         run(tiny_set, folder, "b")
-    assert run(tiny_set, folder, "b") == expected
+    assert run(tiny_set, folder, "b") == undisturbed
 
 
 def test_asked_to_stop_it_finishes_the_pool_and_saves(
-    tiny_set: Set, folder: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_set: Set, undisturbed: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = run(tiny_set, folder, "a")
     steps, saved = [], []
     save = position.keep
 
@@ -187,7 +194,7 @@ def test_asked_to_stop_it_finishes_the_pool_and_saves(
     assert saved[-1] == (2, 3)
     monkeypatch.undo()
     monkeypatch.chdir(folder)
-    assert run(tiny_set, folder, "b") == expected
+    assert run(tiny_set, folder, "b") == undisturbed
 
 
 def test_each_epoch_draws_its_own_pool(tiny_set: Set) -> None:

@@ -1,7 +1,8 @@
 """Phases: what learns in each, with what optimiser, and a death at any of their edges."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,17 @@ def go(tiny_set: Set, system: str, how: Recipe, folder: Path) -> str:
     return digest(model) + digest(history)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tiny_set: Set, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """What a training of a system ends with; each is done once."""
+
+    @cache
+    def ended(system: str) -> str:
+        return go(tiny_set, system, recipe(system), tmp_path_factory.mktemp(system))
+
+    return ended
+
+
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -145,25 +157,30 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_killed_at_the_edges_of_phases_the_bytes_are_the_undisturbed_ones(
-    tiny_set: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, step: int
+    tiny_set: Set,
+    undisturbed: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    system: str,
+    step: int,
 ) -> None:
-    how = recipe(system)
-    undisturbed = go(tiny_set, system, how, tmp_path / "a")
+    how, expected = recipe(system), undisturbed(system)
     save_every_step(monkeypatch)
     losses = die_in_step(monkeypatch, step)
     with pytest.raises(KilledError):
-        go(tiny_set, system, how, tmp_path / "b")
-    assert go(tiny_set, system, how, tmp_path / "b") == undisturbed
+        go(tiny_set, system, how, Path())
+    assert go(tiny_set, system, how, Path()) == expected
     assert len(losses) == how.epochs * STEPS + 1, "the second run took up where the first died"
 
 
 @pytest.mark.parametrize("epoch", [2, 3, 6])
 def test_stopped_between_the_last_step_of_a_phase_and_the_next(
-    tiny_set: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
+    tiny_set: Set,
+    undisturbed: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
 ) -> None:
     """All its steps are done, and its last epoch is still to be closed."""
-    how = recipe("svdnet")
-    undisturbed = go(tiny_set, "svdnet", how, tmp_path / "a")
+    how, expected = recipe("svdnet"), undisturbed("svdnet")
     save_every_step(monkeypatch)
     end = position.Position.end_epoch
 
@@ -175,8 +192,8 @@ def test_stopped_between_the_last_step_of_a_phase_and_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(position.Position, "end_epoch", dies)
         with pytest.raises(KilledError):
-            go(tiny_set, "svdnet", how, tmp_path / "b")
-    assert go(tiny_set, "svdnet", how, tmp_path / "b") == undisturbed
+            go(tiny_set, "svdnet", how, Path())
+    assert go(tiny_set, "svdnet", how, Path()) == expected
 
 
 def test_what_a_phase_fixes_keeps_its_bytes_and_all_else_moves(

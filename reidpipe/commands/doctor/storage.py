@@ -1,7 +1,9 @@
 """What the runs leave on the disk, worked out from their networks and the data sets."""
 
+import json
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +52,15 @@ def disk(
 
 def _of_run(run: Mapping[str, Any], images: Sizes, top_k: int) -> tuple[int, int]:
     """Bytes of a run's model, features and ranking, and those of the states of its training."""
-    with torch.device("meta"):
-        model = systems.network(run["system"])(_PEOPLE, **run["network"])
-    weights = _NUMBER * sum(value.numel() for value in model.state_dict().values())
-    features = _NUMBER * model.width * (images.query + images.gallery)
+    weights, width = _of_network(run["system"], json.dumps(run["network"]))
+    features = _NUMBER * width * (images.query + images.gallery)
     ranking = images.query * (_SCORES + _PLACE * min(top_k, images.gallery))
     return weights + features + ranking, _STATE * weights
+
+
+@cache
+def _of_network(system: str, network: str) -> tuple[int, int]:
+    """Bytes of its weights, and numbers of its descriptor; the runs of a system share one."""
+    with torch.device("meta"):
+        model = systems.network(system)(_PEOPLE, **json.loads(network))
+    return _NUMBER * sum(value.numel() for value in model.state_dict().values()), model.width
