@@ -59,6 +59,20 @@ def test_a_joints_map_is_largest_where_the_joint_is() -> None:
         assert 0.3 < maps[name].max() <= 1
 
 
+@pytest.mark.parametrize("size", [(24, 12), (24, 24), (48, 16)])
+def test_a_joints_map_is_as_wide_as_high(size: tuple[int, int]) -> None:
+    """In cells, which are square, whatever the image's aspect: a normal curve of their distance."""
+    height, width = size
+    row, column = height // 2, width // 2
+    x, y = (column + 0.5) / width, (row + 0.5) / height
+    joints = somebody(left_wrist=(x, y, 1.0))
+    found = pose.maps(joints, size)[0, JOINTS.index("left wrist")]
+    deviation = max(pose.SPREAD * height, pose.LEAST)
+    for down, right in ((0, 0), (2, 0), (0, 2), (-1, 2), (-2, -1)):
+        expected = np.exp(-(down**2 + right**2) / (2 * deviation**2))
+        assert found[row + down, column + right].item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_rigid_parts_are_rectangles_and_limbs_strips() -> None:
     maps = by_name(somebody())
     trunk = maps["trunk"].nonzero()
