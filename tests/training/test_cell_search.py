@@ -161,6 +161,28 @@ def test_alphas_learn_on_one_half_and_weights_on_the_other(
             assert not moved & {"alpha.normal", "alpha.reduce"}
 
 
+def test_a_step_begins_without_the_gradients_of_the_one_before(
+    tiny_set: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks: list[Mixed] = []
+    left: list[list[torch.Tensor]] = []
+    make, backward = Mixed.__init__, torch.autograd.backward
+
+    def made(self: Mixed, *rest: Any) -> None:
+        make(self, *rest)
+        networks.append(self)
+
+    def noted(loss: torch.Tensor) -> None:
+        left.append([own.grad for own in networks[0].parameters() if own.grad is not None])
+        backward(loss)
+
+    monkeypatch.setattr(Mixed, "__init__", made)
+    monkeypatch.setattr(torch.autograd, "backward", noted)
+    search(tiny_set, epochs=1)
+    assert len(left) >= 4
+    assert not any(left)
+
+
 @pytest.mark.slow
 def test_killed_between_epochs_it_ends_with_the_same_cell(
     tiny_set: Set, monkeypatch: pytest.MonkeyPatch
