@@ -122,19 +122,27 @@ def search(tiny_set: Set, **changes: Any) -> str:
     return Path("cell.json").read_text()
 
 
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> list[Mixed]:
+    """Those that a search makes."""
+    found: list[Mixed] = []
+    make = Mixed.__init__
+
+    def made(self: Mixed, *rest: Any) -> None:
+        make(self, *rest)
+        found.append(self)
+
+    monkeypatch.setattr(Mixed, "__init__", made)
+    return found
+
+
 def test_alphas_learn_on_one_half_and_weights_on_the_other(
-    tiny_set: Set, monkeypatch: pytest.MonkeyPatch
+    tiny_set: Set, networks: list[Mixed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, set[str]]] = []
     real = TrainingSet.__getitem__
     sets: list[TrainingSet] = []
     before: dict[str, torch.Tensor] = {}
-    networks: list[Mixed] = []
-    make = Mixed.__init__
-
-    def made(self: Mixed, *rest: Any) -> None:
-        make(self, *rest)
-        networks.append(self)
 
     def noted(self: TrainingSet, number: int) -> object:
         if self not in sets:
@@ -147,7 +155,6 @@ def test_alphas_learn_on_one_half_and_weights_on_the_other(
         seen.append((f"half {sets.index(self)}", set()))
         return real(self, number)
 
-    monkeypatch.setattr(Mixed, "__init__", made)
     monkeypatch.setattr(TrainingSet, "__getitem__", noted)
     search(tiny_set, epochs=1)
     assert not set(sets[0].images.members) & set(sets[1].images.members)
@@ -162,21 +169,15 @@ def test_alphas_learn_on_one_half_and_weights_on_the_other(
 
 
 def test_a_step_begins_without_the_gradients_of_the_one_before(
-    tiny_set: Set, monkeypatch: pytest.MonkeyPatch
+    tiny_set: Set, networks: list[Mixed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    networks: list[Mixed] = []
     left: list[list[torch.Tensor]] = []
-    make, backward = Mixed.__init__, torch.autograd.backward
-
-    def made(self: Mixed, *rest: Any) -> None:
-        make(self, *rest)
-        networks.append(self)
+    backward = torch.autograd.backward
 
     def noted(loss: torch.Tensor) -> None:
         left.append([own.grad for own in networks[0].parameters() if own.grad is not None])
         backward(loss)
 
-    monkeypatch.setattr(Mixed, "__init__", made)
     monkeypatch.setattr(torch.autograd, "backward", noted)
     search(tiny_set, epochs=1)
     assert len(left) >= 4
@@ -195,7 +196,7 @@ def test_killed_between_epochs_it_ends_with_the_same_cell(
 
     monkeypatch.setattr(Mixed, "cell", noted)
     monkeypatch.setattr(State, "due", lambda _self, *, epoch_ends: epoch_ends)
-    expected = search(tiny_set, epochs=2)
+    expected = search(tiny_set)
     save = State.save
 
     def dies(self: State, *rest: Any) -> None:
@@ -203,10 +204,11 @@ def test_killed_between_epochs_it_ends_with_the_same_cell(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(State, "save", dies)
-    with pytest.raises(KeyboardInterrupt):
-        search(tiny_set, epochs=2)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            search(tiny_set)
     monkeypatch.setattr(State, "save", save)
-    assert search(tiny_set, epochs=2) == expected
+    assert search(tiny_set) == expected
     assert torch.equal(finals[0], finals[-1])
 
 
